@@ -1,0 +1,123 @@
+"""Environment variables that a pod may have."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
+from kade2kfp.document.read import Document
+from kade2kfp.document.shared import EnvVar
+from kade2kfp.plan.analysis import Analysis
+
+_SECRET_NAME = re.compile(r"(?i)(passw(or)?d|passphrase|secret|token|api_?key|private_?key|access_?key|credential)")
+_SECRET_VALUE = re.compile(
+    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|xox[abprs]-[\w-]{10,}|hf_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+|[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@{]+@"
+)
+_NOT_SECRET = re.compile(
+    r"(?i)(path|file|dir|name|url|uri|endpoint|type|ttl|expiry|limit|count|size|max|min|length|len|timeout|s)$"
+)
+# https://kubernetes.io/docs/concepts/workloads/pods/downward-api/#available-fields
+_FIELD = re.compile(
+    r"metadata\.(name|namespace|uid)|metadata\.(labels|annotations)\['[^']+'\]|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs)"
+)
+
+
+def env(analysis: Analysis) -> Iterator[Diagnostic]:
+    """K215: not one source. K216: twice. K217: KFP_. K218 (warning): a secret in clear. K219: no such field of the pod."""
+    document = analysis.document
+    for owner in document.owners:
+        yield from _twice(owner.env or ())
+        for variable in owner.env or ():
+            yield from _one(document, variable)
+
+
+def _twice(variables: Iterable[EnvVar]) -> Iterator[Diagnostic]:
+    first: dict[str, Pointer] = {}
+    for variable in variables:
+        if variable.name in first:
+            related = Related("the first one", first[variable.name])
+            yield Diagnostic(
+                "K216",
+                f"the variable `{variable.name}` is set twice",
+                variable.place("name"),
+                "keep one: Kubernetes refuses such a pod",
+                (related,),
+            )
+        first.setdefault(variable.name, variable.place("name"))
+
+
+def _one(document: Document, variable: EnvVar) -> Iterator[Diagnostic]:
+    if variable.name.startswith("KADE2KFP_"):
+        yield Diagnostic(
+            "K217",
+            f"the variable `{variable.name}` begins with KADE2KFP_",
+            variable.place("name"),
+            "those are kade2kfp's own; give it another name",
+        )
+    if variable.name.startswith("KFP_"):
+        yield Diagnostic(
+            "K217",
+            f"the variable `{variable.name}` begins with KFP_",
+            variable.place("name"),
+            "those are Kubeflow's own; give it another name",
+        )
+    if variable.value is not None and variable.value_from is not None:
+        yield Diagnostic(
+            "K215",
+            f"the variable `{variable.name}` has a `value` and a `valueFrom`",
+            variable.place("value_from"),
+            "keep one of them",
+        )
+    source = variable.value_from
+    if source is not None:
+        given = [one for one in (source.secret_key_ref, source.config_map_key_ref, source.field_ref) if one is not None]
+        if len(given) != 1 and not document.is_torn(source.at):
+            what = "none" if not given else "more than one"
+            help_ = "give exactly one of `secretKeyRef`, `configMapKeyRef` and `fieldRef`"
+            yield Diagnostic("K215", f"`valueFrom` names {what} of its sources", variable.place("value_from"), help_)
+        if source.field_ref and not _FIELD.fullmatch(source.field_ref.field_path):
+            help_ = "such as metadata.name, metadata.namespace, metadata.labels['app'], spec.nodeName, status.podIP"
+            yield Diagnostic(
+                "K219",
+                f"the pod has no field `{source.field_ref.field_path[:60]}` for a variable",
+                source.field_ref.place("field_path"),
+                help_,
+            )
+    if variable.value and "\0" in variable.value:
+        yield Diagnostic("K203", "a variable cannot hold the character NUL", variable.place("value"), "take it out")
+    elif variable.value and _looks_secret(variable.name, variable.value):
+        help_ = 'keep it in a Kubernetes secret: "valueFrom": {"secretKeyRef": {"name": ..., "key": ...}}'
+        yield Diagnostic(
+            "K218",
+            f"the variable `{variable.name}` seems to hold a secret in clear",
+            variable.place("value"),
+            help_,
+        )
+
+
+def _looks_secret(name: str, value: str) -> bool:
+    if _SECRET_VALUE.search(value):
+        return True
+    if "{{" in value or not _SECRET_NAME.search(name) or _NOT_SECRET.search(name):
+        return False
+    if value.startswith(("/", "$")) or value.lower() in (
+        "",
+        "true",
+        "false",
+        "none",
+        "null",
+        "changeme",
+        "0",
+        "1",
+    ):
+        return False
+    return len(value) >= 6 and (" " not in value) and (_entropy(value) > 2 or not value.isalpha())
+
+
+def _entropy(text: str) -> float:
+    """Bits a character, after Shannon."""
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())

@@ -1,0 +1,150 @@
+"""Iterations: what is repeated, for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from kade2kfp.diagnostics.model import Diagnostic
+from kade2kfp.document.read import Document
+from kade2kfp.document.shared import Task
+from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.document.values import run_time_problem, same
+from kade2kfp.plan.analysis import Analysis
+from kade2kfp.tasks.condition import Condition
+from kade2kfp.tasks.job import ForEach, Job
+
+MAX_ITEMS = 256
+
+
+def iterations(analysis: Analysis) -> Iterator[Diagnostic]:
+    """K503: not one of items, matrix, each; or a bad list. K504: `each` names no iteration."""
+    document = analysis.document
+    for task in document.tasks:
+        each = getattr(task, "for_each", None)
+        if each is None or document.is_torn(each.at):
+            continue
+        yield from _shape(each)
+        yield from _size(each)
+        yield from _each(document, task, each)
+
+
+def _shape(each: ForEach) -> Iterator[Diagnostic]:
+    given = [field for field in ("items", "matrix", "each") if getattr(each, field) is not None]
+    if len(given) != 1:
+        what = "nothing to repeat for" if not given else " and ".join(f"`{field}`" for field in given) + " together"
+        yield Diagnostic("K503", f"forEach says {what}", each.at, "give exactly one of `items`, `matrix` and `each`")
+    if each.exclude is not None and each.matrix is None:
+        yield Diagnostic("K503", "`exclude` goes with a matrix", each.place("exclude"), "leave it out")
+    if isinstance(each.items, str) and "{{" not in each.items:
+        yield Diagnostic(
+            "K503",
+            "`items` is a text",
+            each.place("items"),
+            "write a list, or one reference to an array: `{{params.grid}}`",
+        )
+    for field in ("items", "matrix"):
+        value = getattr(each, field)
+        if value is not None and not isinstance(value, str) and (problem := run_time_problem(value)):
+            yield Diagnostic(
+                "K503",
+                f"an item would not arrive unchanged: {problem}",
+                each.place(field),
+                "write such text into the task itself",
+            )
+
+
+def _size(each: ForEach) -> Iterator[Diagnostic]:
+    if isinstance(each.items, list):
+        if not each.items:
+            yield Diagnostic(
+                "K503", "the list is empty: nothing would run", each.place("items"), "name at least one item"
+            )
+        elif len(each.items) > MAX_ITEMS:
+            yield Diagnostic(
+                "K503",
+                f"{len(each.items)} items are more than {MAX_ITEMS}",
+                each.place("items"),
+                "hand the list over at run time: one reference to an array parameter",
+            )
+    if each.matrix is not None:
+        size = prod(len(values) for values in each.matrix.values()) if each.matrix else 0
+        excluded = each.exclude or []
+        if size == 0:
+            yield Diagnostic(
+                "K503",
+                "the matrix has no combination",
+                each.place("matrix"),
+                "give each key at least one value",
+            )
+        elif size > MAX_ITEMS:
+            yield Diagnostic(
+                "K503",
+                f"the matrix has {size:,} combinations, more than {MAX_ITEMS}",
+                each.place("matrix"),
+                "take out keys or values",
+            )
+        for i, one in enumerate(excluded):
+            for key, value in one.items():
+                if key not in each.matrix:
+                    yield Diagnostic(
+                        "K503",
+                        f"the matrix has no key `{key}`",
+                        each.place("exclude", i, key),
+                        did_you_mean(key, each.matrix, noun="keys"),
+                        on_key=True,
+                    )
+                elif not any(same(value, candidate) for candidate in each.matrix[key]):
+                    yield Diagnostic(
+                        "K503",
+                        f"`{key}` never has this value, so nothing is excluded",
+                        each.place("exclude", i, key),
+                        "name one of its values",
+                    )
+
+
+def _each(document: Document, task: Task, each: ForEach) -> Iterator[Diagnostic]:
+    if isinstance(task, Condition) and each.each is None and (each.items is not None or each.matrix is not None):
+        yield Diagnostic(
+            "K504",
+            "a condition is repeated only inside another task's iteration",
+            each.at,
+            'say "each" with the id of that task',
+        )
+    if each.each is None:
+        return
+    seen, here = {task.id}, document.task(each.each)
+    if here is None:
+        if each.each not in document.damaged["tasks"]:
+            yield Diagnostic(
+                "K504",
+                f"there is no task `{each.each}`",
+                each.place("each"),
+                did_you_mean(each.each, [one.id for one in document.tasks], noun="tasks"),
+            )
+        return
+    while (
+        isinstance(here, Job | Condition)
+        and here.for_each is not None
+        and here.for_each.each is not None
+        and here.id not in seen
+    ):
+        seen.add(here.id)
+        following = document.task(here.for_each.each)
+        if following is None:
+            return
+        here = following
+    if here.id in seen:
+        yield Diagnostic(
+            "K504",
+            "these iterations name one another",
+            each.place("each"),
+            "one of them must have items of its own",
+        )
+    elif not isinstance(here, Job | Condition) or here.for_each is None:
+        yield Diagnostic(
+            "K504",
+            f"`{here.id}` is not repeated",
+            each.place("each"),
+            "name a job that has a `forEach` of its own",
+        )

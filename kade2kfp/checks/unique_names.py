@@ -1,0 +1,47 @@
+"""Ids and names that must be unique are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
+from kade2kfp.plan.analysis import Analysis
+
+
+def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
+    """K200: two tasks, arrows, parameters, volumes, outputs, values, ports or files of one name."""
+    document = analysis.document
+    yield from _repeated("task", ((task.id, task.place("id")) for task in document.tasks))
+    yield from _repeated("arrow", ((arrow.id, arrow.place("id")) for arrow in document.arrows if arrow.id))
+    yield from _repeated("parameter", ((one.name, one.place("name")) for one in document.parameters))
+    yield from _repeated("volume", ((one.id, one.place("id")) for one in document.volumes))
+    for task in document.tasks:
+        outputs = getattr(task, "outputs", None) or ()
+        yield from _repeated("output", ((one.name, one.place("name")) for one in outputs))
+        for output in outputs:
+            if output.name.startswith("metric-"):
+                help_ = "metrics are handed on under such names; choose another"
+                yield Diagnostic("K200", f"the output's name `{output.name}` is taken", output.place("name"), help_)
+        files = getattr(task, "files", None) or ()
+        yield from _repeated("file", ((one.path, one.place("path")) for one in files))
+        gate = getattr(task, "gate", None)
+        yield from _repeated("value", ((one.name, one.place("name")) for one in (gate.values if gate else None) or ()))
+        ports = getattr(task, "ports", None) or ()
+        yield from _repeated("port", ((str(one.container_port), one.place("container_port")) for one in ports))
+        yield from _repeated("port", ((one.name, one.place("name")) for one in ports if one.name))
+
+
+def _repeated(noun: str, named: Iterable[tuple[str, Pointer]]) -> Iterator[Diagnostic]:
+    first: dict[str, Pointer] = {}
+    for name, at in named:
+        if name in first:
+            related = Related(f"the first {noun} `{name}`", first[name])
+            yield Diagnostic(
+                "K200",
+                f"there are two {noun}s `{name}`",
+                at,
+                f"rename one of them: a {noun} is called by it",
+                (related,),
+            )
+        else:
+            first[name] = at

@@ -1,0 +1,1 @@
+"""Diagnostics: the data, how much each matters, and how they are shown."""

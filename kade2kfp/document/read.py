@@ -1,0 +1,220 @@
+"""JSON with positions to the typed document, with every mistake of shape found at once.
+
+Each parameter, volume, task and arrow is read on its own. What is wrong in one is left out of it, so that the checks of
+meaning can say all that can be known about the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from kade2kfp.diagnostics.model import Diagnostic, Pointer
+from kade2kfp.document.base import Model, fields_by_alias
+from kade2kfp.document.pipeline import API_VERSION, Arrow, Defaults, Envelope, Parameter, Volume
+from kade2kfp.document.shape import diagnostics, misspelt, pruned
+from kade2kfp.document.shared import Task
+from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.document.types import kind_of
+from kade2kfp.source import Object, Source
+
+M = TypeVar("M", bound=Model)
+
+# What stands for a required field that is missing or wrong, so that the rest of its task can be checked.
+_STAND_INS: dict[str, object] = {
+    "url": "https://stand-in.example/data",
+    "path": "/stand-in/path",
+    "logPath": "/stand-in/log",
+    "metric": "stand-in",
+    "framework": "sklearn",
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document that was read. `damaged` holds the ids and names of what could not be read, by kind."""
+
+    source: Source
+    pipeline: Envelope
+    defaults: Defaults
+    parameters: tuple[Parameter, ...]
+    volumes: tuple[Volume, ...]
+    tasks: tuple[Task, ...]
+    arrows: tuple[Arrow, ...]
+    damaged: Mapping[str, frozenset[str]]
+    assumed: frozenset[Pointer]
+    torn: frozenset[Pointer] = frozenset()
+    """Where something had a wrong shape and was left out."""
+
+    @property
+    def owners(self) -> tuple[Task | Defaults, ...]:
+        """All that may say a pod's settings: the tasks, and the defaults."""
+        return (*self.tasks, self.defaults)
+
+    @property
+    def arrows_are_whole(self) -> bool:
+        """Whether every arrow could be read and leads from a task that is there to another."""
+        known = {task.id for task in self.tasks} | self.damaged["tasks"]
+        return not self.is_torn(("arrows",)) and all({arrow.from_task, arrow.to_task} <= known for arrow in self.arrows)
+
+    def is_torn(self, *places: Pointer) -> bool:
+        """Whether something at or below one of the places was left out."""
+        return any(torn[: len(place)] == place for torn in self.torn for place in places)
+
+    def task(self, id_: str) -> Task | None:
+        """The first task of that id."""
+        return self._by_id.get(id_)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Task]:
+        return {task.id: task for task in reversed(self.tasks)}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What one reading gathers."""
+
+    owners: Mapping[str, frozenset[str]]
+    found: list[Diagnostic]
+    damaged: dict[str, set[str]]
+    assumed: set[Pointer]
+    meant: set[Pointer]
+
+    def read(
+        self, model: type[M], value: Any, at: Pointer, *, stand_ins: Mapping[str, object] | None = None
+    ) -> M | None:
+        """The value as a model, mended where it is wrong; None where it cannot be."""
+        if not isinstance(value, dict):
+            self.found.append(Diagnostic("K102", f"expected an object, found {kind_of(value)}", at))
+            return None
+        for attempt in range(12):
+            try:
+                return model.model_validate(value)
+            except ValidationError as error:
+                if attempt == 0:
+                    self.found += diagnostics(error, model, at, self.owners)
+                    self.meant |= {(*at, *loc) for loc in misspelt(error.errors(include_url=False), model)}
+                wrong = [one for one in error.errors(include_url=False) if not _can_stand_in(one, stand_ins)]
+                missing = [
+                    str(one["loc"][0]) for one in error.errors(include_url=False) if _can_stand_in(one, stand_ins)
+                ]
+                mended = pruned(value, list(wrong))
+                if mended is None:
+                    return None
+                for field in missing:
+                    mended[field] = (stand_ins or {})[field]
+                    self.assumed.add((*at, field))
+                value = mended
+        return None
+
+    def list_of(self, kind: str, model: type[M], values: Iterable[Any], name: str) -> tuple[M, ...]:
+        """The elements of a list of the envelope that could be read."""
+        read = []
+        for i, value in enumerate(values):
+            element = self.read(model, value, (kind, i))
+            if element is not None:
+                read.append(element)
+            elif isinstance(value, dict) and isinstance(value.get(name), str):
+                self.damaged[kind].add(value[name])
+        return tuple(read)
+
+
+def _can_stand_in(error: Any, stand_ins: Mapping[str, object] | None) -> bool:
+    return (
+        bool(stand_ins)
+        and error["type"] == "missing"
+        and len(error["loc"]) == 1
+        and error["loc"][0] in (stand_ins or {})
+    )
+
+
+def read(source: Source, task_types: Iterable[type[Task]]) -> tuple[Document | None, list[Diagnostic]]:
+    """The document that a source holds, and all that is wrong with its shape.
+
+    Returns no document only where the source has no object at its top.
+    """
+    types = {_type_name(model): model for model in task_types}
+    if not isinstance(source.root, Object):
+        return None, []
+    reader = _Reader(
+        _owners(types), [], {kind: set() for kind in ("tasks", "parameters", "volumes", "arrows")}, set(), set()
+    )
+    root = source.root
+    stand_ins = {"apiVersion": API_VERSION, "name": "pipeline", "tasks": []}
+    envelope = reader.read(Envelope, root, (), stand_ins=stand_ins)
+    if envelope is None:
+        envelope = Envelope.model_validate(Object(stand_ins))
+    defaults = reader.read(Defaults, envelope.defaults, ("defaults",)) if envelope.defaults is not None else None
+    document = Document(
+        source=source,
+        pipeline=envelope,
+        defaults=defaults or Defaults(),
+        parameters=reader.list_of("parameters", Parameter, envelope.parameters, "name"),
+        volumes=reader.list_of("volumes", Volume, envelope.volumes, "id"),
+        tasks=tuple(_tasks(reader, envelope.tasks, types)),
+        arrows=reader.list_of("arrows", Arrow, envelope.arrows, "id"),
+        damaged={kind: frozenset(names) for kind, names in reader.damaged.items()},
+        assumed=frozenset(reader.assumed),
+        torn=frozenset(diagnostic.pointer for diagnostic in reader.found) | reader.meant,
+    )
+    return document, reader.found
+
+
+def _tasks(reader: _Reader, values: Iterable[Any], types: Mapping[str, type[Task]]) -> Iterable[Task]:
+    for i, value in enumerate(values):
+        at: Pointer = ("tasks", i)
+        if not isinstance(value, Object):
+            reader.found.append(Diagnostic("K102", f"expected a task, found {kind_of(value)}", at))
+            continue
+        model = _model(reader, value, at, types)
+        id_ = value.get("id")
+        task = None
+        if model is not None:
+            stand_ins = {name: text for name, text in _STAND_INS.items() if name in fields_by_alias(model)}
+            stand_ins["id"] = f"stand-in-{i}"
+            task = reader.read(model, value, at, stand_ins=stand_ins)
+        if task is not None:
+            yield task
+        if isinstance(id_, str) and (task is None or task.id != id_):
+            reader.damaged["tasks"].add(id_)
+
+
+def _model(reader: _Reader, value: Object, at: Pointer, types: Mapping[str, type[Task]]) -> type[Task] | None:
+    name = value.get("type")
+    if name is None:
+        reader.found.append(
+            Diagnostic("K101", "`type` is missing", at, help="it is one of " + ", ".join(f"`{one}`" for one in types))
+        )
+        return None
+    if not isinstance(name, str):
+        reader.found.append(Diagnostic("K102", f"expected a text, found {kind_of(name)}", (*at, "type")))
+        return None
+    if name not in types:
+        shown = name if len(name) <= 60 else name[:57] + "..."
+        reader.found.append(
+            Diagnostic(
+                "K103",
+                f"`{shown}` is not a type of task",
+                (*at, "type"),
+                help=did_you_mean(name, types, noun="types"),
+            )
+        )
+        return None
+    return types[name]
+
+
+def _type_name(model: type[Task]) -> str:
+    return str(model.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
+
+
+def _owners(types: Mapping[str, type[Task]]) -> dict[str, frozenset[str]]:
+    """Which types of task have a field, for fields that not all have."""
+    owners: dict[str, set[str]] = {}
+    for name, model in types.items():
+        for field in set(fields_by_alias(model)) - set(fields_by_alias(Task)):
+            owners.setdefault(field, set()).add(name)
+    return {field: frozenset(names) for field, names in owners.items()}

@@ -1,0 +1,244 @@
+"""Pydantic's errors, translated: one mistake, one diagnostic, at the right place, in our words."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+
+from kade2kfp.diagnostics.model import Diagnostic, Pointer
+from kade2kfp.document.base import Model, fields_by_alias
+from kade2kfp.document.suggest import closest, did_you_mean
+from kade2kfp.document.types import kind_of
+from kade2kfp.source import Object
+
+Loc = tuple[str | int, ...]
+
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+# Operators of other languages.
+_TWISTED = {
+    "=": "==",
+    "===": "==",
+    "=>": ">=",
+    "=<": "<=",
+    "<>": "!=",
+    "!==": "!=",
+    "gt": ">",
+    "lt": "<",
+    "ge": ">=",
+    "le": "<=",
+}
+_BOUNDS = {
+    "greater_than_equal": ("must be at least {}", "ge"),
+    "greater_than": ("must be more than {}", "gt"),
+    "less_than_equal": ("must be at most {}", "le"),
+    "less_than": ("must be less than {}", "lt"),
+}
+
+
+def diagnostics(
+    error: ValidationError, model: type[Model], at: Pointer, owners: Mapping[str, Iterable[str]]
+) -> list[Diagnostic]:
+    """A diagnostic for each mistake; `at` is where the object stands, `owners` says which types have a field.
+
+    A field that is missing because its name is misspelt is one mistake, not two.
+    """
+    seen: set[Pointer] = set()
+    found = []
+    errors = error.errors(include_url=False)
+    meant = {(*at, *loc) for loc in misspelt(errors, model)}
+    for one in errors:
+        if one["type"] == "missing" and (*at, *one["loc"]) in meant:
+            continue
+        diagnostic = _translate(one, model, at, owners)
+        key = (*diagnostic.pointer, diagnostic.code)
+        if key not in seen:
+            seen.add(key)
+            found.append(diagnostic)
+    return found
+
+
+def misspelt(errors: Iterable[Any], model: type[Model]) -> list[Loc]:
+    """Where the fields would stand that unknown ones were probably meant to be."""
+    found: list[Loc] = []
+    for one in errors:
+        if one["type"] == "extra_forbidden":
+            *holder, name = one["loc"]
+            there = model_at(model, tuple(holder))
+            match = closest(str(name), fields_by_alias(there)) if there else None
+            if match:
+                found.append((*holder, match))
+    return found
+
+
+def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str, Iterable[str]]) -> Diagnostic:
+    kind, loc, context, value = error["type"], tuple(error["loc"]), error.get("ctx") or {}, error.get("input")
+    pointer = (*at, *loc)
+    name = f"`{loc[-1]}`" if loc and isinstance(loc[-1], str) else "this"
+    if kind.startswith("K"):
+        return Diagnostic(kind, error["msg"], pointer, help=str(context.get("help", "")))
+    if kind == "missing":
+        holder = model_at(model, loc[:-1])
+        help_ = _describe(holder, str(loc[-1]))
+        return Diagnostic("K101", f"{name} is missing", pointer[:-1], help=help_)
+    if kind == "extra_forbidden":
+        return Diagnostic(
+            "K100",
+            f"unknown field {name}",
+            pointer,
+            help=_unknown(str(loc[-1]), model_at(model, loc[:-1]), owners),
+            on_key=True,
+        )
+    if kind == "literal_error":
+        expected = [str(word) for word in _literals(model, loc)] or [str(context.get("expected", ""))]
+        if not isinstance(value, str):
+            return Diagnostic("K102", f"expected one of {_words(expected)}, found {kind_of(value)}", pointer)
+        match = _TWISTED.get(value) if _TWISTED.get(value) in expected else closest(value, expected)
+        help_ = f"did you mean `{match}`?" if match else f"it is one of {_words(expected)}"
+        return Diagnostic(
+            "K103",
+            f"`{_cut(value)}` is not a value of {name}",
+            pointer,
+            help=help_ if not match else f"{help_} It is one of {_words(expected)}",
+        )
+    if kind in _EXPECTED:
+        help_ = ""
+        if kind == "string_type" and isinstance(value, bool | int | float):
+            help_ = f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+        if kind == "list_type" and isinstance(value, str):
+            words = json.dumps(value.split() if loc[-1] in ("command", "args") else [value], ensure_ascii=False)
+            help_ = f"write each on its own: {words}" if len(words) < 100 else "write each on its own, in brackets"
+        return Diagnostic("K102", f"expected {_EXPECTED[kind]}, found {kind_of(value)}", pointer, help=help_)
+    if kind in _BOUNDS:
+        text, bound = _BOUNDS[kind]
+        return Diagnostic(
+            "K105", f"{value} is out of range: {name} " + text.format(_number(context.get(bound))), pointer
+        )
+    if kind in ("string_too_short", "too_short"):
+        return Diagnostic("K105", f"{name} is empty", pointer, help="say something, or leave the field out")
+    if kind in ("string_too_long", "too_long"):
+        return Diagnostic("K105", f"{name} is too long: at most {context.get('max_length')} characters", pointer)
+    if kind == "string_pattern_mismatch":
+        return Diagnostic(
+            "K104",
+            f"`{_cut(str(value))}` is not a valid {name.strip('`')}",
+            pointer,
+            help=f"it must match {context.get('pattern')}",
+        )
+    return Diagnostic("K102", f"{name}: {error['msg']}", pointer)
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words if word) or "`true`, `false`"
+
+
+def _describe(model: type[Model] | None, field: str) -> str:
+    name = fields_by_alias(model).get(field) if model else None
+    text = model.model_fields[name].description if model and name else None
+    return f"{field}: {text[0].lower()}{text[1:]}" if text else ""
+
+
+def _unknown(field: str, model: type[Model] | None, owners: Mapping[str, Iterable[str]]) -> str:
+    known = fields_by_alias(model) if model else {}
+    if match := closest(field, known):
+        return f"did you mean `{match}`?"
+    if others := sorted(owners.get(field, ())):
+        return f"`{field}` belongs to {' and '.join(others)}"
+    return (
+        did_you_mean(field, known, noun="fields")
+        or "leave it out, or begin its name with `x-` to keep it for your own tools"
+    )
+
+
+def model_at(model: type[Model], loc: Loc) -> type[Model] | None:
+    """The model of the object at a place below `model`, or None where there is none."""
+    annotation: Any = model
+    for part in loc:
+        if isinstance(annotation, type) and issubclass(annotation, Model):
+            name = fields_by_alias(annotation).get(str(part))
+            if name is None:
+                return None
+            annotation = _core(annotation.model_fields[name].annotation)
+        else:
+            arguments = get_args(annotation)
+            if not arguments:
+                return None
+            annotation = _core(arguments[-1])
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Model) else None
+
+
+def _core(annotation: Any) -> Any:
+    """The annotation without Annotated and without None."""
+    while True:
+        if hasattr(annotation, "__metadata__"):
+            annotation = annotation.__origin__
+        elif get_origin(annotation) is types.UnionType or str(get_origin(annotation)) == "typing.Union":
+            annotation = next(argument for argument in get_args(annotation) if argument is not type(None))
+        else:
+            return annotation
+
+
+def _literals(model: type[Model], loc: Loc) -> tuple[Any, ...]:
+    indexed = [part for part in loc if isinstance(part, str)]
+    holder = model_at(model, loc[:-1]) if isinstance(loc[-1], str) else model_at(model, loc[:-2])
+    name = fields_by_alias(holder).get(indexed[-1]) if holder else None
+    annotation = _core(holder.model_fields[name].annotation) if holder and name else None
+    if get_origin(annotation) is list:
+        annotation = _core(get_args(annotation)[0])
+    return get_args(annotation)
+
+
+def pruned(value: Any, errors: list[Any]) -> Any:
+    """The value without what the errors are about: a wrong field is left out, an object that lacks one too.
+
+    Returns None where the whole value must go.
+    """
+    drop: set[Loc] = set()
+    for error in errors:
+        loc: Loc = tuple(error["loc"])
+        if error["type"] == "missing":
+            loc = loc[:-1]
+        if not loc:
+            return None
+        drop.add(loc)
+    return _without(value, (), drop)
+
+
+def _without(value: Any, at: Loc, drop: set[Loc]) -> Any:
+    if isinstance(value, dict):
+        copy: dict[str, Any] = Object(
+            {key: _without(item, (*at, key), drop) for key, item in value.items() if (*at, key) not in drop}
+        )
+        if isinstance(value, Object) and isinstance(copy, Object):
+            copy.pointer = value.pointer
+        return copy
+    if isinstance(value, list):
+        kept = []
+        for i, item in enumerate(value):
+            if (*at, i) not in drop:
+                kept.append(_without(item, (*at, i), drop))
+            elif not isinstance(item, dict):
+                kept.append("" if not isinstance(item, str) else None)  # keeps the places of those behind it
+        return kept
+    return value

@@ -1,0 +1,1 @@
+"""The passes from a document to a Plan."""

@@ -1,0 +1,260 @@
+"""The last pass: an analysed document without errors becomes a Plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kade2kfp.document.base import Model
+from kade2kfp.document.pipeline import Parameter, Volume
+from kade2kfp.document.shared import EnvVar, PullSecretRef, Resources, Retry, Task
+from kade2kfp.document.types import duration_seconds
+from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.connect import Connections, artifact_names, connect
+from kade2kfp.plan.inherit import Setting, Settings
+from kade2kfp.steps import model as steps
+from kade2kfp.steps.frame import Frame
+from kade2kfp.steps.sources import Json, Output, RunInfo, Text, sources
+
+# A multi-arch image with python3 and sh, by digest so that a compiled pipeline never changes.
+TOOLBOX_IMAGE = "python:3.11-slim"
+
+
+def build(analysis: Analysis) -> steps.Plan:
+    """The plan of a document that has no errors; tasks that cannot be carried out yet are left out."""
+    document, pipeline = analysis.document, analysis.document.pipeline
+    nodes: list[steps.Node] = []
+    artifacts, metric_keys = artifact_names(analysis), _metric_keys(analysis)
+    for task in document.tasks:
+        if not task.unsupported():
+            connections = connect(analysis, task, artifacts)
+            nodes += _nodes(analysis, task, connections, metric_keys.get(task.id, ()))
+    return steps.Plan(
+        name=analysis.slug,
+        display_name=pipeline.name,
+        description=pipeline.description or "",
+        parameters=tuple(_parameter(analysis, one) for one in document.parameters),
+        claims=tuple(_claim(analysis, volume, nodes) for volume in document.volumes),
+        nodes=tuple(nodes),
+        toolbox_image=toolbox_image(analysis),
+        scheduling=_toolbox_scheduling(analysis),
+        pull_secrets=_pull_secrets(analysis, document.defaults.image_pull_secrets or ()),
+        timeout=_seconds(analysis, pipeline.timeout, pipeline.place("timeout")) if pipeline.timeout else 0,
+        time_to_live=_seconds(analysis, pipeline.time_to_live, pipeline.place("time_to_live"))
+        if pipeline.time_to_live
+        else 0,
+        labels=tuple((pipeline.labels or {}).items()),
+    )
+
+
+def toolbox_image(analysis: Analysis) -> str:
+    """The image of the steps that are ours."""
+    return analysis.document.defaults.toolbox_image or TOOLBOX_IMAGE
+
+
+def _toolbox_scheduling(analysis: Analysis) -> steps.Scheduling:
+    defaults = analysis.document.defaults
+    selector = defaults.node_selector
+    return steps.Scheduling(
+        node_selector=_selector(analysis, Setting(selector, defaults.place("node_selector"), "") if selector else None),
+        tolerations=tuple(_plain(one) for one in defaults.tolerations or ()),
+    )
+
+
+def _pull_secrets(analysis: Analysis, secrets: Iterable[PullSecretRef]) -> tuple[Text, ...]:
+    return tuple(analysis.resolution.text(one.place("name"), one.name) for one in secrets)
+
+
+def _seconds(analysis: Analysis, text: str, at: tuple[str | int, ...]) -> int:
+    return duration_seconds(analysis.resolution.compile_text(at, text)) or 0
+
+
+def _parameter(analysis: Analysis, parameter: Parameter) -> steps.PlanParameter:
+    limits = [
+        f"{word} {_limit(value)}"
+        for word, value in (
+            ("one of", parameter.enum),
+            ("at least", parameter.minimum),
+            ("at most", parameter.maximum),
+            ("matches", parameter.pattern),
+        )
+        if value is not None
+    ]
+    described = " ".join(part for part in (parameter.description, f"({', '.join(limits)})" if limits else "") if part)
+    known = parameter.name in analysis.known
+    return steps.PlanParameter(parameter.name, parameter.type, not known, analysis.known.get(parameter.name), described)
+
+
+def _limit(value: Json) -> str:
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> steps.Claim:
+    mounts = [mount for node in nodes if isinstance(node, steps.Step) for mount in node.mounts]
+    used = [
+        mount for mount in mounts if isinstance(mount, steps.ClaimMount) and mount.claim == volume.id and mount.in_run
+    ]
+    folders = {mount.sub_path.rpartition("/")[0] if mount.is_file else mount.sub_path for mount in used}
+    name = analysis.resolution.text(volume.place("claim_name"), volume.claim_name)
+    create = volume.create
+    created = None
+    if create:
+        size = analysis.resolution.compile_text(create.place("size"), create.size)
+        created = steps.CreatedClaim(size, tuple(create.access_modes or ()), create.storage_class_name or "")
+    return steps.Claim(volume.id, name, created, volume.prepare, tuple(sorted(folders)))
+
+
+def _nodes(
+    analysis: Analysis, task: Task, connections: Connections, metric_keys: tuple[str, ...]
+) -> tuple[steps.Node, ...]:
+    frame = Frame(
+        step=_step(analysis, task, analysis.settings[task.id], connections),
+        text=analysis.resolution.text,
+        compile_text=analysis.resolution.compile_text,
+        contents=analysis.contents,
+        toolbox_image=toolbox_image(analysis),
+        metric_keys=metric_keys,
+    )
+    nodes = task.nodes(frame)
+    return tuple(
+        _finished(task, analysis.settings[task.id], node) if isinstance(node, steps.Step) else node for node in nodes
+    )
+
+
+def _metric_keys(analysis: Analysis) -> dict[str, tuple[str, ...]]:
+    """The metrics that are referred to, by the id of the task that has them."""
+    keys: dict[str, set[str]] = {}
+    for reference in analysis.resolution.references:
+        source = reference.target.source
+        if isinstance(source, Output) and source.name.startswith("metric-"):
+            keys.setdefault(reference.target.task, set()).add(source.name.removeprefix("metric-"))
+    return {task: tuple(sorted(found)) for task, found in keys.items()}
+
+
+def _step(analysis: Analysis, task: Task, settings: Settings, connections: Connections) -> steps.Step:
+    resolution, fields = analysis.resolution, settings.fields
+    image = fields.get("image")
+    security = settings.get("security_context")
+    timeout = fields.get("timeout")
+    secrets = fields.get("image_pull_secrets")
+    working_dir = getattr(task, "working_dir", None) or settings.get("working_dir") or ""
+    return steps.Step(
+        task=task.id,
+        name=analysis.names[task.id],
+        display_name=task.name or task.id,
+        image=resolution.text(image.at, image.value) if image else (),
+        command=(),
+        description=task.description or "",
+        type=task.type,
+        env=tuple(_env(analysis, setting) for setting in settings.env),
+        mounts=connections.mounts,
+        scratch=connections.scratch,
+        inputs=connections.inputs,
+        outputs=connections.outputs,
+        working_dir=working_dir,
+        resources=_resources(analysis, fields.get("resources")),
+        scheduling=steps.Scheduling(
+            node_selector=_selector(analysis, fields.get("node_selector")),
+            node_affinity=_plain(settings.get("node_affinity")),
+            tolerations=tuple(_plain(one) for one in settings.get("tolerations") or ()),
+        ),
+        security=steps.Security(security.run_as_user, security.run_as_group, security.run_as_non_root)
+        if security
+        else steps.Security(),
+        pull_policy=settings.get("image_pull_policy") or "",
+        pull_secrets=_pull_secrets(analysis, secrets.value if secrets else ()),
+        labels=tuple(setting.value for setting in settings.labels),
+        annotations=tuple(setting.value for setting in settings.annotations),
+        retry=_retry(analysis, fields.get("retry")),
+        timeout=_seconds(analysis, timeout.value, timeout.at) if timeout else 0,
+        after=connections.after,
+    )
+
+
+def _plain(model: object) -> Json:
+    found: Json = model.model_dump(by_alias=True, exclude_none=True) if isinstance(model, Model) else None
+    return found
+
+
+def _env(analysis: Analysis, setting: Setting[EnvVar]) -> steps.EnvValue | steps.EnvFrom:
+    variable, text = setting.value, analysis.resolution.text
+    source = variable.value_from
+    if source is None:
+        return steps.EnvValue(variable.name, text(variable.place("value"), variable.value))
+    if source.secret_key_ref:
+        ref = source.secret_key_ref
+        return steps.EnvFrom(variable.name, "secret", text(ref.place("name"), ref.name), ref.key, ref.optional)
+    if source.config_map_key_ref:
+        ref = source.config_map_key_ref
+        return steps.EnvFrom(variable.name, "configMap", text(ref.place("name"), ref.name), ref.key, ref.optional)
+    return steps.EnvFrom(variable.name, "field", (), source.field_ref.field_path if source.field_ref else "")
+
+
+def _resources(analysis: Analysis, setting: Setting[Resources] | None) -> steps.Resources:
+    if setting is None:
+        return steps.Resources()
+    resources, text = setting.value, analysis.resolution.text
+
+    def of(field: str, key: str) -> Text:
+        value = (getattr(resources, field) or {}).get(key)
+        return text(resources.place(field, key), value) if value is not None else ()
+
+    extended = [key for key in resources.limits or {} if key not in ("cpu", "memory")]
+    accelerator = extended[0] if extended else ""
+    return steps.Resources(
+        of("requests", "cpu"),
+        of("limits", "cpu"),
+        of("requests", "memory"),
+        of("limits", "memory"),
+        accelerator,
+        of("limits", accelerator) if accelerator else (),
+    )
+
+
+def _selector(analysis: Analysis, setting: Setting[dict[str, str]] | None) -> tuple[tuple[str, str], ...]:
+    if setting is None:
+        return ()
+    return tuple(
+        (key, analysis.resolution.compile_text((*setting.at, key), value)) for key, value in setting.value.items()
+    )
+
+
+def _retry(analysis: Analysis, setting: Setting[Retry] | None) -> steps.Retry | None:
+    if setting is None or setting.value.limit == 0:
+        return None
+    retry = setting.value
+    return steps.Retry(
+        retry.limit,
+        _seconds(analysis, retry.backoff, retry.place("backoff")) if retry.backoff else 0,
+        retry.factor or 2,
+        _seconds(analysis, retry.max_backoff, retry.place("max_backoff")) if retry.max_backoff else 3600,
+        retry.on or "exit",
+    )
+
+
+def _finished(task: Task, settings: Settings, step: steps.Step) -> steps.Step:
+    return replace(step, cache_key=_cache_key(task, settings, step))
+
+
+def cacheable(task: Task, step: steps.Step) -> bool:
+    """Whether taking a step's result from an earlier run is sound (document.md, cache)."""
+    mounts = [mount for mount in step.mounts if isinstance(mount, steps.ClaimMount)]
+    of_run = any(isinstance(source, RunInfo) for source in sources(_texts(step)))
+    downloads_unverified = task.type == "loadData" and getattr(task, "sha256", None) is None
+    return all(mount.read_only and not mount.in_run for mount in mounts) and not of_run and not downloads_unverified
+
+
+def _texts(step: steps.Step) -> list[Text]:
+    return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, steps.EnvValue))]
+
+
+def _cache_key(task: Task, settings: Settings, step: steps.Step) -> str | None:
+    """A digest of what KFP's fingerprint leaves out (KFP: backend/src/v2/cacheutils/cache.go); None: not cached."""
+    if settings.get("cache") is False or not cacheable(task, step):
+        return None
+    left_out = (step.env, step.mounts, step.security)
+    if not step.env and not step.mounts and step.security == steps.Security():
+        return ""
+    return hashlib.sha256(repr(left_out).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,61 @@
+"""Names that KFP, Argo and Kubernetes accept, from the names that people see."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from kade2kfp.document.pipeline import Envelope
+from kade2kfp.document.shared import Task
+
+MAX_NAME = 50
+"""Characters of a step's name. Argo's pod names and KFP's executor names add to it, within Kubernetes' 63 of a label."""
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and single hyphens; may be empty."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def step_slug(text: str) -> str:
+    """A step's name before it is made unique: begins with a letter, at most MAX_NAME characters."""
+    name = slug(text)
+    if not name or not name[0].isalpha():
+        name = f"t-{name}".rstrip("-")
+    return name[:MAX_NAME].rstrip("-")
+
+
+def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names, numbered from the second on where they are equal: `train`, `train-2`."""
+    used, result = set(taken), []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in used:
+            number += 1
+            end = f"-{number}"
+            candidate = name[: MAX_NAME - len(end)].rstrip("-") + end
+        used.add(candidate)
+        result.append(candidate)
+    return result
+
+
+def step_names(tasks: Iterable[Task]) -> dict[str, str]:
+    """The name of each task's step in KFP, by the task's id (the first of equal ids counts)."""
+    by_id = {task.id: task for task in reversed(tuple(tasks))}
+    ordered = [by_id.pop(task.id) for task in tasks if task.id in by_id]
+    wanted = [step_slug(slug(task.name or "") or task.id) for task in ordered]
+    return dict(zip((task.id for task in ordered), unique(wanted), strict=True))
+
+
+def pipeline_slug(pipeline: Envelope) -> str:
+    """The pipeline's name in KFP: `slug`, else from `name`; a name without any letter or digit gets digits of its hash."""
+    if pipeline.slug:
+        return pipeline.slug
+    name = slug(pipeline.name)
+    if not name:
+        digest = int(hashlib.sha256(pipeline.name.encode("utf-8", "surrogatepass")).hexdigest(), 16)
+        return f"pipeline-{digest % 10**8:08d}"
+    if not name[0].isalpha():
+        name = f"p-{name}"
+    return name[:63].rstrip("-")

@@ -1,0 +1,234 @@
+"""The pass that finds every reference, says what it names and of which type, and puts in what is known at compile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kade2kfp.diagnostics.model import Diagnostic, Pointer
+from kade2kfp.document.base import Model, Takes, fields_by_alias, takes
+from kade2kfp.document.pipeline import Parameter
+from kade2kfp.document.read import Document
+from kade2kfp.document.references import FORMS, Expression, Misfit, parse
+from kade2kfp.document.shared import Task
+from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.plan.targets import Target, find
+from kade2kfp.plan.walk import Place, texts
+from kade2kfp.steps.sources import Param, Text
+
+Known = Mapping[str, Any]
+"""Values of parameters that are known at compile: defaults, and what --set gives."""
+
+
+_NAMES_NOTHING = ("K300", "K301", "K305", "K306")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference of the document that names something that exists."""
+
+    place: Place
+    expression: Expression
+    target: Target
+    holder: str
+    """The id of the task that holds it; empty for the pipeline's own fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the references of a document mean."""
+
+    references: tuple[Reference, ...]
+    run_texts: Mapping[Pointer, Text] = field(default_factory=dict)
+    compiled: Mapping[Pointer, str] = field(default_factory=dict)
+    unresolved: bool = False
+    """Whether some reference names nothing: what it should have named is then not known to be unused."""
+    whole: Mapping[Pointer, Reference] = field(default_factory=dict)
+    """References that are their field's whole string."""
+
+    def text(self, pointer: Pointer, raw: str | None) -> Text:
+        """The text of a field that takes references at run time."""
+        if pointer in self.run_texts:
+            return self.run_texts[pointer]
+        return (raw,) if raw else ()
+
+    def compile_text(self, pointer: Pointer, raw: str) -> str:
+        """The text of a field that takes references at compile time."""
+        return self.compiled.get(pointer, raw)
+
+
+def known_values(document: Document, given: Known) -> dict[str, Any]:
+    """Values known at compile: each parameter's default, or what `given` says instead."""
+    values = {parameter.name: parameter.default for parameter in document.parameters if parameter.given("default")}
+    return values | {name: value for name, value in given.items() if any(p.name == name for p in document.parameters)}
+
+
+def resolve(document: Document, names: Mapping[str, str], given: Known) -> tuple[Resolution, list[Diagnostic]]:
+    """All references of the document, typed; `names` are the steps' names by task id."""
+    known = known_values(document, given)
+    references: list[Reference] = []
+    run_texts: dict[Pointer, Text] = {}
+    compiled: dict[Pointer, str] = {}
+    whole: dict[Pointer, Reference] = {}
+    found: list[Diagnostic] = []
+    for holder, place in _places(document):
+        if "{{" not in place.text:
+            continue
+        pieces = parse(place.text)
+        if place.takes is Takes.NEVER:
+            found.append(_not_here(place, holder))
+            continue
+        if place.takes is Takes.LITERAL:
+            if any(isinstance(piece, Expression) for piece in pieces):
+                found.append(_not_here(place, holder))
+            continue
+        parts: list[Any] = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                parts.append(piece)
+            elif isinstance(piece, Misfit):
+                found.append(_misfit(place, piece))
+            else:
+                reference, problem = _reference(document, names, holder, place, piece)
+                if problem:
+                    found.append(problem)
+                elif reference:
+                    references.append(reference)
+                    parts.append(reference)
+                    if len(pieces) == 1:
+                        whole[place.pointer] = reference
+        if place.takes is Takes.RUN:
+            run_texts[place.pointer] = tuple(
+                part if isinstance(part, str) else part.target.source
+                for part in parts
+                if isinstance(part, str) or part.target.source
+            )
+        else:
+            text, problems = _compile(place, parts, known)
+            found += problems
+            if not problems and len(parts) == len(pieces):
+                compiled[place.pointer] = text
+    unresolved = any(one.code in _NAMES_NOTHING for one in found)
+    return Resolution(tuple(references), run_texts, compiled, unresolved, whole), found
+
+
+def _places(document: Document) -> Iterator[tuple[Task | None, Place]]:
+    models: list[Model] = [*document.parameters, *document.volumes, document.defaults, *document.arrows]
+    for place in _envelope(document):
+        yield None, place
+    for model in models:
+        for place in texts(model):
+            yield None, place
+    for task in document.tasks:
+        for place in texts(task):
+            yield task, place
+
+
+def _envelope(document: Document) -> Iterator[Place]:
+    pipeline = document.pipeline
+    for place in texts(pipeline):
+        if place.field not in ("parameters", "volumes", "defaults", "tasks", "arrows"):
+            yield place
+
+
+def _reference(
+    document: Document, names: Mapping[str, str], holder: Task | None, place: Place, expression: Expression
+) -> tuple[Reference | None, Diagnostic | None]:
+    target = find(document, names, holder, expression)
+    if isinstance(target, Diagnostic):
+        return None, Diagnostic(
+            target.code,
+            target.message,
+            place.pointer,
+            target.help,
+            target.related,
+            within=(expression.start, expression.end),
+        )
+    if target is None:  # names something that could not be read: said already
+        return None, None
+    if place.takes is Takes.COMPILE and not isinstance(target.source, Param) and not target.known_item:
+        message = (
+            f"{expression.text} is known only at run time, and `{_field_name(place)}` must be known at compile time"
+        )
+        help_ = "only parameters with a default (or --set), and items of a list in the document, can stand here"
+        return None, Diagnostic("K303", message, place.pointer, help_, within=(expression.start, expression.end))
+    return Reference(place, expression, target, holder.id if holder else ""), None
+
+
+def _compile(place: Place, parts: list[Any], known: Known) -> tuple[str, list[Diagnostic]]:
+    texts_, problems = [], []
+    for part in parts:
+        if isinstance(part, str):
+            texts_.append(part)
+            continue
+        name, expression = part.expression.name, part.expression
+        if part.expression.root != "params":
+            texts_.append(expression.text)  # an item: put in when the iteration is expanded
+        elif name in known:
+            texts_.append(as_text(known[name]))
+        else:
+            problems.append(
+                Diagnostic(
+                    "K304",
+                    f"the parameter `{name}` has no value at compile time, and `{_field_name(place)}` needs one",
+                    place.pointer,
+                    f"give it a default, or compile with `--set {name}=...`",
+                    within=(expression.start, expression.end),
+                )
+            )
+    return "".join(texts_), problems
+
+
+def as_text(value: Any) -> str:
+    """A value as text in a string: KFP's launcher does the same (launcher_v2.go, getPlaceholders)."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e21 else _plain(value)
+        case _:
+            return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+
+
+def _plain(value: float) -> str:
+    from decimal import Decimal
+
+    return format(Decimal(repr(value)), "f")
+
+
+def _field_name(place: Place) -> str:
+    return next((str(part) for part in reversed(place.pointer) if isinstance(part, str)), "")
+
+
+def _not_here(place: Place, holder: Task | None) -> Diagnostic:
+    first = next((piece for piece in parse(place.text) if not isinstance(piece, str)), None)
+    start = first.start if first else place.text.index("{{")
+    end = first.end if first else start + 2
+    model: type[Model] = type(holder) if holder else place.model
+    taking = [name for name, field_ in fields_by_alias(model).items() if takes(model, field_) is Takes.RUN]
+    help_ = "it must be written out here"
+    if taking:
+        help_ += "; references can stand in " + ", ".join(f"`{name}`" for name in taking)
+    return Diagnostic("K302", f"`{_field_name(place)}` takes no references", place.pointer, help_, within=(start, end))
+
+
+def _misfit(place: Place, misfit: Misfit) -> Diagnostic:
+    shown = misfit.text if len(misfit.text) <= 60 else misfit.text[:57] + "..."
+    inner = misfit.text.strip("{} ")
+    forms = [form.strip("{}") for form in FORMS]
+    suggestion = did_you_mean(inner, forms)
+    help_ = "write `{{{{` for a literal `{{`; references are " + ", ".join(FORMS)
+    if suggestion.startswith("did you mean"):
+        help_ = suggestion.replace("`", "`{{", 1).replace("`?", "}}`?") + " Write `{{{{` for a literal `{{`"
+    return Diagnostic("K300", f"`{shown}` is not a reference", place.pointer, help_, within=(misfit.start, misfit.end))
+
+
+def parameter(document: Document, name: str) -> Parameter | None:
+    """The pipeline's parameter of that name."""
+    return next((one for one in document.parameters if one.name == name), None)

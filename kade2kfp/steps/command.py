@@ -1,0 +1,191 @@
+"""A step's container command: the user's own, or step.sh with the operations that the step needs.
+
+Both backends use it; they differ only in where things lie, which `Places` says. The operations are described in
+templates/step.sh.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from math import ceil
+from typing import Protocol
+
+from kade2kfp.steps.model import ArtifactOutput, EnvValue, Step
+from kade2kfp.steps.script import embed
+from kade2kfp.steps.sources import Source, Text, any_source
+
+# What Argo, Kubernetes or KFP's driver would take for its own is cut in between, and put together in the step:
+# Argo substitutes `{{...}}` (util/template), Kubernetes expands `$(VAR)` and folds `$$`, each twice
+# (third_party/forked/golang/expansion), the driver reads an argument that begins with `{"IfPresent":` as a condition
+# (backend/src/v2/driver/util.go, isConditionClause).
+_CUT = re.compile(r"""(?<=\{)(?=\{|"IfPresent":)|(?<=\$)(?=[$(])""")
+
+
+class Places(Protocol):
+    """Where a backend puts what a step reads and writes: paths, or placeholders that become paths."""
+
+    def value(self, source: Source) -> str:
+        """The text of a source."""
+
+    def input_path(self, name: str) -> str:
+        """Where the artifact input has arrived."""
+
+    def output_path(self, name: str) -> str:
+        """Where the artifact output must be left."""
+
+    def output_uri(self, name: str) -> str:
+        """The artifact output's URI."""
+
+    def parameter_file(self, name: str) -> str:
+        """The file for an output parameter's value."""
+
+
+def pieces(text: Text, places: Places) -> list[str]:
+    """The text as pieces, none of which holds anything that would be replaced on its way; at least one.
+
+    Values count too: between a value and what stands beside it is a cut wherever the two could form something.
+    """
+    parts: list[str] = [""]
+    after_value = False
+    for is_value, part in _runs(text, places):
+        first, *rest = [part] if is_value else _CUT.split(part)
+        starts_something = after_value and (is_value or first.startswith(("{", "$", "(", '"IfPresent":')))
+        if starts_something or (is_value and parts[-1].endswith(("{", "$"))):
+            parts.append(first)
+        else:
+            parts[-1] += first
+        parts += rest
+        after_value = is_value
+    return parts
+
+
+def _runs(text: Text, places: Places) -> Iterator[tuple[bool, str]]:
+    """The text as values and literals, each with whether it is a value; no two literals beside each other, none empty."""
+    for is_value, run in groupby(text, key=lambda part: not isinstance(part, str)):
+        if is_value:
+            yield from ((True, places.value(part)) for part in run if not isinstance(part, str))
+        elif joined := "".join(part for part in run if isinstance(part, str)):
+            yield False, joined
+
+
+def is_plain(text: Text) -> bool:
+    """Whether the text is all literal and needs no protection."""
+    return not any_source(text) and not _CUT.search("".join(str(part) for part in text))
+
+
+def needs_script(step: Step) -> bool:
+    """Whether the step cannot be started directly and so needs a shell in its image."""
+    return bool(
+        step.inputs
+        or step.outputs
+        or step.parameters
+        or step.metrics
+        or step.files
+        or step.requirements
+        or step.working_dir
+        or step.folders
+        or (step.retry and step.retry.on == "exit")
+        or any(isinstance(env, EnvValue) and not is_plain(env.value) for env in step.env)
+        or any(len(pieces(argument, _NOWHERE)) > 1 for argument in step.command)
+    )
+
+
+def plain_env(step: Step) -> Iterator[tuple[str, str]]:
+    """Names and values of the variables that the container may have directly; the others come through step.sh."""
+    for env in step.env:
+        if isinstance(env, EnvValue) and is_plain(env.value):
+            yield env.name, "".join(str(part) for part in env.value)
+
+
+def container_command(step: Step, places: Places) -> tuple[list[str], list[str]]:
+    """The container's command and args: Kubernetes' words, whatever the image's entrypoint is."""
+    arguments = [pieces(argument, places) for argument in step.command]
+    if not needs_script(step):
+        flat = [argument[0] for argument in arguments]
+        return flat[:1], flat[1:]
+    args = list(_operations(step, places))
+    split = max((i + 1 for i, argument in enumerate(arguments) if len(argument) > 1), default=0)
+    for argument in arguments[:split]:
+        args += _operation("a", argument)
+    args.append("--")
+    args += [argument[0] for argument in arguments[split:]]
+    return ["sh", "-c", embed(letters(step)), "step"], args
+
+
+def letters(step: Step) -> frozenset[str]:
+    """The operations of step.sh that the step uses."""
+    used = set(list(_operations(step, _NOWHERE))[::2])
+    if any(len(pieces(argument, _NOWHERE)) > 1 for argument in step.command):
+        used |= {"a", "+"}
+    return frozenset(used)
+
+
+def _operation(letter: str, parts: list[str]) -> list[str]:
+    """All parts but the last gathered in the register, then the operation with the last as its value."""
+    *first, last = parts
+    return [word for part in first for word in ("+", part)] + [letter, last]
+
+
+def _literal(letter: str, value: str) -> list[str]:
+    """An operation whose register is taken: its value's pieces go in front of the value."""
+    *first, last = pieces((value,), _NOWHERE)
+    return [word for part in first for word in ("v", part)] + [letter, last]
+
+
+def _operations(step: Step, places: Places) -> Iterator[str]:
+    for folder in step.folders:
+        yield from _literal("n", folder)
+    for env in step.env:
+        if isinstance(env, EnvValue) and not is_plain(env.value):
+            yield from _operation("e", pieces((f"{env.name}=", *env.value), places))
+    for file in step.files:
+        yield from ("+", base64.b64encode(file.content).decode())
+        yield from _literal("f", file.path)
+    for arrived in step.inputs:
+        yield from ("+", places.input_path(arrived.name))
+        yield from _literal("i" if arrived.kind == "directory" else "j", arrived.path)
+    for output in step.outputs:
+        if isinstance(output, ArtifactOutput):
+            letter = "o" if output.kind == "directory" else "p"
+            yield from ("+", places.output_path(output.name))
+            yield from _literal(letter.upper() if output.keep else letter, output.path)
+        else:
+            yield from _literal("d" if output.kind == "directory" else "D", output.path)
+    for requirement in step.requirements:
+        yield from _literal("q", requirement)
+    if step.working_dir:
+        yield from _literal("w", step.working_dir)
+    for parameter in step.parameters:
+        about = f"{parameter.type}\n{parameter.name}\n{places.parameter_file(parameter.name)}"
+        yield from ("+", about)
+        yield from _literal("r", parameter.path)
+    if step.metrics:
+        about = f"metrics\n{places.output_uri('metrics')}\n{places.output_path('metrics')}"
+        yield from ("+", about)
+        yield from _literal("m", step.metrics.path)
+        for key in step.metrics.keys:
+            yield from ("+", places.parameter_file(f"metric-{key}"))
+            yield from _literal("k", key)
+    if step.retry and step.retry.on == "exit":
+        retry = step.retry
+        # No exponents: step.sh reckons with whole seconds and a plain decimal.
+        factor = f"{retry.factor:.3f}".rstrip("0").rstrip(".")
+        yield from ("t", f"{retry.limit} {ceil(retry.backoff)} {factor} {ceil(retry.max_backoff)}")
+
+
+class _Nowhere:
+    """Places for asking what a step needs, without a backend."""
+
+    def value(self, source: Source) -> str:
+        return "{{$.inputs.parameters['parameter']}}"
+
+    def input_path(self, name: str) -> str:
+        return f"{{$.inputs.artifacts['{name}'].path}}"
+
+    output_path = output_uri = parameter_file = input_path
+
+
+KFP_LIKE = _NOWHERE = _Nowhere()

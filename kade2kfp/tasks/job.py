@@ -1,0 +1,37 @@
+"""job: runs a command; the pipeline goes on when it ends."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from kade2kfp.diagnostics.model import Pointer
+from kade2kfp.document.base import Model, Takes
+from kade2kfp.document.shared import CommandTask
+from kade2kfp.document.types import CompileInteger, Id
+
+
+class ForEach(Model):
+    """What a job is repeated for; exactly one of items, matrix and each."""
+
+    items: Annotated[list[Any] | str, Takes.RUN] | None = Field(
+        default=None, description="A list, or one reference to an array."
+    )
+    matrix: dict[str, list[Any]] | None = Field(
+        default=None, description="Lists by key, of which all combinations are made."
+    )
+    exclude: list[dict[str, Any]] | None = Field(default=None, description="Combinations to leave out.")
+    each: Id | None = Field(default=None, description="A job into whose iteration this one goes.")
+    parallelism: CompileInteger | None = Field(default=None, description="How many run at the same time.")
+
+
+class Job(CommandTask):
+    """Runs the command; the pipeline goes on when it ends."""
+
+    type: Literal["job"] = Field(description="What the task is.")
+    for_each: ForEach | None = Field(default=None, description="Repeat the job for each item.")
+
+    def unsupported(self) -> tuple[tuple[str, Pointer], ...]:
+        """Iterations are not lowered yet."""
+        return super().unsupported() + ((("`forEach`", self.place("for_each")),) if self.for_each else ())
