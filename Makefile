@@ -8,15 +8,16 @@ RUN = @python3 scripts/environment.py --python "$(PYTHON)"
 MAKEFLAGS += --no-print-directory
 SHELL = /bin/sh
 
-.PHONY: help setup example test test-pythons check formatting lint types imports schema stale-goldens
-.PHONY: format goldens wheel bench clean
+.PHONY: help setup example test test-pythons check formatting lint types imports schema stale-goldens stale-docs
+.PHONY: format goldens docs wheel bench clean
 
 help:
 	@echo 'make example   compile examples/iris to build/iris.yaml'
 	@echo 'make test      all tests, in parallel'
-	@echo 'make check     formatting, lint, types, imports, stale schema and goldens'
+	@echo 'make check     formatting, lint, types, imports, stale schema, goldens and manual'
 	@echo 'make format    format the code, and fix what lint can fix'
 	@echo 'make goldens   write the schema and the compiled examples anew'
+	@echo 'make docs      write the generated pages of the manual anew'
 	@echo 'make wheel     build wheel and sdist into dist/, run the wheel in a clean environment'
 	@echo 'make bench     benchmarks'
 	@echo 'make test-pythons   all tests on each supported Python that is here'
@@ -39,7 +40,7 @@ test-pythons:
 
 # All of them, also when one fails: one run tells all.
 check:
-	@$(MAKE) --keep-going formatting lint types imports schema stale-goldens
+	@$(MAKE) --keep-going formatting lint types imports schema stale-goldens stale-docs
 	@echo 'check: nothing to say'
 
 formatting:
@@ -60,12 +61,18 @@ schema:
 stale-goldens:
 	$(RUN) scripts/goldens.sh --check
 
+stale-docs:
+	$(RUN) python scripts/docs.py --check
+
 format:
 	$(RUN) ruff check --quiet --fix-only .
 	$(RUN) ruff format --quiet .
 
 goldens:
 	$(RUN) scripts/goldens.sh
+
+docs:
+	$(RUN) python scripts/docs.py
 
 wheel:
 	$(RUN) python scripts/wheel.py

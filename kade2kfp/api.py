@@ -15,7 +15,7 @@ from kade2kfp.diagnostics.model import Diagnostic, Related, Span
 from kade2kfp.diagnostics.severity import errors
 from kade2kfp.document.read import Document, read
 from kade2kfp.document.suggest import did_you_mean
-from kade2kfp.document.values import problems, run_time_problem
+from kade2kfp.document.values import default_problem, problems
 from kade2kfp.plan.analysis import Analysis, analyse
 from kade2kfp.plan.build import build
 from kade2kfp.source import Source, read_file, read_source
@@ -118,13 +118,13 @@ def _given(document: Document, values: Mapping[str, Any]) -> tuple[dict[str, Any
     for name, value in values.items():
         parameter = next((one for one in document.parameters if one.name == name), None)
         if parameter is None:
-            if name not in document.damaged["parameters"]:
+            if not document.may_have("parameters", name):
                 help_ = did_you_mean(name, [one.name for one in document.parameters], noun="parameters")
                 found.append(
                     Diagnostic("K301", f"there is no parameter `{name}` to set", ("parameters",), help_, on_key=True)
                 )
             continue
-        problem = next(problems(value, parameter), "") or run_time_problem(value)
+        problem = next(problems(value, parameter), "") or default_problem(value)
         if problem:
             found.append(
                 Diagnostic(

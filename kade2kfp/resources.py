@@ -6,9 +6,11 @@ install points to, at the top.
 
 from __future__ import annotations
 
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 def resource(name: str) -> Traversable:
@@ -17,9 +19,14 @@ def resource(name: str) -> Traversable:
     Raises:
         FileNotFoundError: there is none of that name.
     """
-    packed = resources.files("kade2kfp") / "_resources"
-    top: Traversable = packed if packed.is_dir() else Path(__file__).parent.parent
-    found = top.joinpath(*name.split("/"))
+    packed = Path(__file__).with_name("_resources")
+    top = packed if packed.is_dir() else Path(__file__).parent.parent
+    on_disk = top.joinpath(*name.split("/"))
+    if on_disk.exists():
+        return on_disk
+    from importlib import resources  # for a zip; the import takes longer than reading all the files
+
+    found = resources.files("kade2kfp").joinpath("_resources", *name.split("/"))
     if not (found.is_file() or found.is_dir()):
         raise FileNotFoundError(f"no file {name} was installed with kade2kfp")
     return found

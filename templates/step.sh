@@ -189,7 +189,7 @@ param() {
     _d=${_d%"${_d##*[![:space:]]}"}
   }
   is $_t "$_d" || bad "output $_y: not of type $_t: `printf %.80s "$_d"`" || return
-  case $_d in *{\{\$*) bad "output $_y: KFP would replace {""{\$ in it" || return ;; esac
+  case $_d in *"{""{\$"*) bad "output $_y: KFP would replace {""{\$ in it" || return ;; esac
   write "$_o" "$_d"
 }
 #:end
@@ -349,12 +349,13 @@ pip() {
 }
 #:end
 #:if t
-# The wait is kept in thousandths of a second; FACTOR may have a fraction.
+# The wait is kept in thousandths of a second; FACTOR may have a fraction, and is kept below what expr can reckon with.
 _l=0
 retry() {
   _l=$1 _r=${2%%.*}000 _t=${4%%.*}000 _h=000
   case $3 in *.*) _h=${3#*.}000 ;; esac
   _h=${3%%.*}`printf %.3s "$_h"`
+  case $_h in ????????*) _h=9999999 ;; esac
 }
 again() {
   [ "$_l" -gt 0 ] || exit "$_x"
@@ -370,7 +371,7 @@ again() {
 # A command in the background has its stdin from nowhere and SIGINT switched off (POSIX), hence 3 and TERM for all.
 # TERM goes to whatever was started last: the command, pip or the wait for the next attempt.
 exec 3<&0
-trap 'trap "" TERM INT HUP; kill $! 2>/dev/null; wait $! 2>/dev/null; exit 143' TERM INT HUP
+trap 'kill $! 2>/dev/null; wait $! 2>/dev/null; exit 143' TERM INT HUP
 while [ "${1-}" != -- ]; do
   [ $# -gt 1 ] || die "no command was given"
   _v=$_p$2

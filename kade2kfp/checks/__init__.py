@@ -21,6 +21,7 @@ from kade2kfp.checks.packages import packages
 from kade2kfp.checks.parameters import parameters
 from kade2kfp.checks.pod_sources import pod_sources
 from kade2kfp.checks.reference_types import reference_types
+from kade2kfp.checks.resolved_texts import resolved_texts
 from kade2kfp.checks.resources import resources
 from kade2kfp.checks.retries import retries
 from kade2kfp.checks.schedule import schedule
@@ -57,6 +58,7 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     parameters,
     pod_sources,
     reference_types,
+    resolved_texts,
     resources,
     retries,
     schedule,

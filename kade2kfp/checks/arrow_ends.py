@@ -20,10 +20,9 @@ def arrow_ends(analysis: Analysis) -> Iterator[Diagnostic]:
     """K320: no such task. K321: to itself. K322: one path only. K328: branch. K331: a type that takes no paths. K334: no effect."""
     document = analysis.document
     tasks = {task.id: task for task in document.tasks}
-    known = {*tasks, *document.damaged["tasks"]}
     for arrow in document.arrows:
         for field, id_ in (("from_task", arrow.from_task), ("to_task", arrow.to_task)):
-            if id_ not in known:
+            if id_ not in tasks and not document.may_have("tasks", id_):
                 yield Diagnostic("K320", f"there is no task `{id_}`", arrow.place(field), _help(analysis, id_))
         if arrow.from_task == arrow.to_task:
             yield Diagnostic(
@@ -40,7 +39,7 @@ def arrow_ends(analysis: Analysis) -> Iterator[Diagnostic]:
                 help_ = 'add "branch": "then" or "branch": "else"'
                 yield Diagnostic(
                     "K328",
-                    f"the arrow leaves the condition `{giver.id}`, but not whether by then or else",
+                    f"the arrow leaves the condition `{giver.id}` and does not say by which branch",
                     arrow.at,
                     help_,
                 )

@@ -52,6 +52,7 @@ def arrow_paths(analysis: Analysis) -> Iterator[Diagnostic]:
             )
     branches = regions(analysis) if any(len(meeting) > 1 for meeting in into.values()) else {}
     for (id_, path), meeting in into.items():
+        met = True
         for flow in meeting[1:]:
             if any(not opposite(branches, flow, other) for other in meeting if other is not flow):
                 related = Related("the first arrow into it", meeting[0].arrow.place("to_path"))
@@ -63,6 +64,22 @@ def arrow_paths(analysis: Analysis) -> Iterator[Diagnostic]:
                     help_,
                     (related,),
                 )
+                met = False
+        if met:
+            yield from _joined(id_, path, meeting)
+
+
+def _joined(id_: str, path: str, meeting: list[Flow]) -> Iterator[Diagnostic]:
+    """Arrows of opposite branches into one path bring one kind of thing."""
+    first = meeting[0]
+    for flow in meeting[1:]:
+        for mine, other, field in ((flow.kind, first.kind, "kind"), (flow.type, first.type, "artifactType")):
+            if mine != other and not (field == "artifactType" and (flow.volume or first.volume)):
+                related = Related(f"{other} here", first.arrow.place("to_path"))
+                message = f"two branches bring different things into {path} of `{id_}`: {mine} here, {other} elsewhere"
+                help_ = f"give both arrows the same `{field}`"
+                yield Diagnostic("K333", message, flow.arrow.place("to_path"), help_, (related,))
+                break
 
 
 def _outside(flow: Flow) -> Iterator[Diagnostic]:

@@ -24,16 +24,19 @@ def commands(analysis: Analysis) -> Iterator[Diagnostic]:
         needs_one = task.type == "job" or (task.type == "container" and getattr(task, "advance", None) == "auto")
         said = task.command is not None or task.script is not None
         if not said and needs_one and not analysis.document.is_torn(task.place("command"), task.place("script")):
-            help_ = 'add "command": ["python", "/code/train.py"], or a "script": the image\'s own entrypoint is never used by Kubeflow'
+            help_ = (
+                'add "command": ["python", "/code/train.py"] or a "script": Kubeflow never uses the image\'s entrypoint'
+            )
             yield Diagnostic("K201", f"the task `{task.id}` has no command", task.at, help_)
-        elif not said and task.args:
+        elif not said and task.args and not needs_one and not analysis.document.is_torn(task.place("command")):
             yield Diagnostic(
                 "K201",
                 "there are arguments without a command",
                 task.place("args"),
                 "add a `command` or a `script`",
             )
-        if task.command is not None and (not task.command or not task.command[0]):
+        empty = task.command is not None and (not task.command or not task.command[0])
+        if empty and not analysis.document.is_torn(task.place("command")):
             yield Diagnostic(
                 "K203",
                 "the command is empty",

@@ -19,7 +19,7 @@ def exit_task(analysis: Analysis) -> Iterator[Diagnostic]:
     at = document.pipeline.place("on_exit")
     task = document.task(id_)
     if task is None:
-        if id_ not in document.damaged["tasks"]:
+        if not document.may_have("tasks", id_):
             yield Diagnostic(
                 "K508",
                 f"there is no task `{id_}`",
@@ -77,6 +77,8 @@ def _always(analysis: Analysis) -> Iterator[Diagnostic]:
             analysis.from_task.get(task.id, ()),
         )
         help_ = "name it in the pipeline's `onExit` instead: that task runs whatever happened"
+        drawn = [arrow for arrow in analysis.document.arrows if arrow.to_task == task.id]
+        unread = len(drawn) != len(coming) or not analysis.document.arrows_are_whole
         makers = [one for one in analysis.resolution.references if one.holder == task.id and one.target.task]
         if makers:
             within = (makers[0].expression.start, makers[0].expression.end)
@@ -89,6 +91,8 @@ def _always(analysis: Analysis) -> Iterator[Diagnostic]:
             )
         elif leaving:
             yield Diagnostic("K509", "nothing can come after a task that always runs", at, help_)
+        elif len(coming) != 1 and unread:
+            continue
         elif len(coming) != 1:
             yield Diagnostic(
                 "K509",

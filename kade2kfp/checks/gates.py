@@ -36,7 +36,8 @@ def gates(analysis: Analysis) -> Iterator[Diagnostic]:
         timeout = task.gate.timeout if task.gate else None
         if timeout is None and not document.is_torn(task.place("gate")):
             related: tuple[Related, ...] = ()
-            help_ = 'add "gate": {"timeout": "7d"}: how long a person may take'
+            help_ = 'add "timeout": "7d" to it' if task.gate else 'add "gate": {"timeout": "7d"}'
+            help_ += ": how long a person may take"
             if task.timeout is not None:
                 help_ += "; the task's own `timeout` is another thing, it ends the pod"
                 related = (Related("the task's own `timeout`", task.place("timeout")),)

@@ -53,7 +53,7 @@ def _missing(analysis: Analysis, task: CommandTask) -> Diagnostic:
 
 def _name(analysis: Analysis, at: Pointer, image: str) -> Iterator[Diagnostic]:
     text = literal(analysis.resolution.text(at, image))
-    if text is None or "{{" in text:
+    if text is None or ("{{" in image and at not in analysis.resolution.settled):
         return
     match = _IMAGE.fullmatch(text)
     if match is None:

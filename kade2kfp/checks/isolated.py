@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kade2kfp.diagnostics.model import Diagnostic
+from kade2kfp.document.read import Document
+from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.mentions import mentions
 
 
 def isolated(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -20,10 +23,19 @@ def isolated(analysis: Analysis) -> Iterator[Diagnostic]:
         if reference.target.task:
             joined |= {reference.target.task, reference.holder}
     joined.add(document.pipeline.on_exit or "")
-    if len(document.tasks) < 2 or not document.arrows_are_whole or analysis.resolution.unresolved:
-        return  # what is wrong with an arrow was said: no need to say it of its tasks too
-    for task in document.tasks:
-        each = getattr(getattr(task, "for_each", None), "each", None)
-        if task.id not in joined and each is None and not document.is_torn(task.at):
+    joined |= {getattr(getattr(task, "for_each", None), "each", None) or "" for task in document.tasks}
+    alone = [task for task in document.tasks if task.id not in joined and not _told(document, task)]
+    others = {task.id for task in document.tasks} - {document.pipeline.on_exit}
+    if len(others) < 2 or not alone:
+        return
+    mentioned = mentions(document).tasks
+    for task in alone:
+        if mentioned is not None and task.id not in mentioned:
             help_ = "draw an arrow to or from it, or take it out; it runs at once, beside the others"
             yield Diagnostic("K207", f"no arrow leads to or from `{task.id}`", task.place("id"), help_)
+
+
+def _told(document: Document, task: Task) -> bool:
+    """Whether it is known otherwise what the task is joined to: by `each`, or by what is said of its id or `runWhen`."""
+    each = getattr(getattr(task, "for_each", None), "each", None)
+    return each is not None or task.run_when == "always" or task.place("id") in document.assumed

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import product
 from math import prod
+from typing import Any
 
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.read import Document
+from kade2kfp.document.references import Misfit, parse
 from kade2kfp.document.shared import Task
 from kade2kfp.document.suggest import did_you_mean
-from kade2kfp.document.values import run_time_problem, same
+from kade2kfp.document.values import run_time_problem, same, strings
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.tasks.condition import Condition
 from kade2kfp.tasks.job import ForEach, Job
@@ -20,13 +23,14 @@ MAX_ITEMS = 256
 def iterations(analysis: Analysis) -> Iterator[Diagnostic]:
     """K503: not one of items, matrix, each; or a bad list. K504: `each` names no iteration."""
     document = analysis.document
+    told: set[str] = set()
     for task in document.tasks:
         each = getattr(task, "for_each", None)
         if each is None or document.is_torn(each.at):
             continue
         yield from _shape(each)
         yield from _size(each)
-        yield from _each(document, task, each)
+        yield from _each(document, task, each, told)
 
 
 def _shape(each: ForEach) -> Iterator[Diagnostic]:
@@ -34,6 +38,9 @@ def _shape(each: ForEach) -> Iterator[Diagnostic]:
     if len(given) != 1:
         what = "nothing to repeat for" if not given else " and ".join(f"`{field}`" for field in given) + " together"
         yield Diagnostic("K503", f"forEach says {what}", each.at, "give exactly one of `items`, `matrix` and `each`")
+    if isinstance(each.parallelism, int) and each.parallelism < 1:
+        message = f"{each.parallelism} is out of range: `parallelism` must be at least 1"
+        yield Diagnostic("K105", message, each.place("parallelism"), "leave it out for no limit")
     if each.exclude is not None and each.matrix is None:
         yield Diagnostic("K503", "`exclude` goes with a matrix", each.place("exclude"), "leave it out")
     if isinstance(each.items, str) and "{{" not in each.items:
@@ -45,13 +52,29 @@ def _shape(each: ForEach) -> Iterator[Diagnostic]:
         )
     for field in ("items", "matrix"):
         value = getattr(each, field)
-        if value is not None and not isinstance(value, str) and (problem := run_time_problem(value)):
+        if value is None or isinstance(value, str) or _said_as_reference(field, value):
+            continue
+        at = each.place(field)
+        if isinstance(value, list):
+            at += tuple([i for i, item in enumerate(value) if run_time_problem(item)][:1])
+        if any("{{" in text for text in strings(value)):
+            help_ = "write the items out, or let one array parameter hold the whole list: `{{params.grid}}`"
+            yield Diagnostic("K503", "an item takes no references", at, help_)
+        elif problem := run_time_problem(value):
             yield Diagnostic(
                 "K503",
                 f"an item would not arrive unchanged: {problem}",
-                each.place(field),
+                at,
                 "write such text into the task itself",
             )
+
+
+def _said_as_reference(field: str, value: object) -> bool:
+    """Whether the pass that resolves references says what is wrong with a `{{` in it."""
+    braced = [text for text in strings(value) if "{{" in text]
+    if field == "matrix":
+        return bool(braced)
+    return any(isinstance(piece, Misfit) for text in braced for piece in parse(text))
 
 
 def _size(each: ForEach) -> Iterator[Diagnostic]:
@@ -71,18 +94,22 @@ def _size(each: ForEach) -> Iterator[Diagnostic]:
         size = prod(len(values) for values in each.matrix.values()) if each.matrix else 0
         excluded = each.exclude or []
         if size == 0:
-            yield Diagnostic(
-                "K503",
-                "the matrix has no combination",
-                each.place("matrix"),
-                "give each key at least one value",
-            )
+            empty = [key for key, values in each.matrix.items() if not values][:1]
+            message = f"`{empty[0]}` has no values: nothing would run" if empty else "the matrix has no keys"
+            yield Diagnostic("K503", message, each.place("matrix", *empty), "give each key at least one value")
         elif size > MAX_ITEMS:
             yield Diagnostic(
                 "K503",
                 f"the matrix has {size:,} combinations, more than {MAX_ITEMS}",
                 each.place("matrix"),
                 "take out keys or values",
+            )
+        elif excluded and _nothing_left(each.matrix, excluded):
+            yield Diagnostic(
+                "K503",
+                "all combinations are excluded: nothing would run",
+                each.place("exclude"),
+                "leave at least one",
             )
         for i, one in enumerate(excluded):
             for key, value in one.items():
@@ -103,7 +130,14 @@ def _size(each: ForEach) -> Iterator[Diagnostic]:
                     )
 
 
-def _each(document: Document, task: Task, each: ForEach) -> Iterator[Diagnostic]:
+def _nothing_left(matrix: Mapping[str, list[Any]], excluded: list[dict[str, Any]]) -> bool:
+    return all(
+        any(all(key in known and same(known[key], value) for key, value in one.items()) for one in excluded)
+        for known in (dict(zip(matrix, values, strict=True)) for values in product(*matrix.values()))
+    )
+
+
+def _each(document: Document, task: Task, each: ForEach, told: set[str]) -> Iterator[Diagnostic]:
     if isinstance(task, Condition) and each.each is None and (each.items is not None or each.matrix is not None):
         yield Diagnostic(
             "K504",
@@ -115,7 +149,7 @@ def _each(document: Document, task: Task, each: ForEach) -> Iterator[Diagnostic]
         return
     seen, here = {task.id}, document.task(each.each)
     if here is None:
-        if each.each not in document.damaged["tasks"]:
+        if not document.may_have("tasks", each.each):
             yield Diagnostic(
                 "K504",
                 f"there is no task `{each.each}`",
@@ -135,12 +169,17 @@ def _each(document: Document, task: Task, each: ForEach) -> Iterator[Diagnostic]
             return
         here = following
     if here.id in seen:
+        if told & seen:  # said at the first task of the knot
+            return
+        told |= seen
         yield Diagnostic(
             "K504",
             "these iterations name one another",
             each.place("each"),
             "one of them must have items of its own",
         )
+    elif isinstance(here, Job | Condition) and document.is_torn(here.place("for_each")):
+        return
     elif not isinstance(here, Job | Condition) or here.for_each is None:
         yield Diagnostic(
             "K504",

@@ -31,7 +31,8 @@ def load_data(analysis: Analysis) -> Iterator[Diagnostic]:
                 help_,
             )
         unverified = task.sha256 is None and not analysis.document.is_torn(task.place("sha256"))
-        if unverified and task.cache is not False and not _given_cache(analysis.document):
+        may_cache = task.cache is not False and not analysis.document.is_torn(task.place("cache"))
+        if unverified and may_cache and not _given_cache(analysis.document):
             help_ = "say its `sha256` and the download is taken from the cache when it was done before; or say `cache` false"
             yield Diagnostic("K226", f"`{task.id}` downloads anew in every run", task.place("url"), help_)
         url = literal(analysis.resolution.text(task.place("url"), task.url)) or ""
@@ -91,7 +92,7 @@ def _scheme(analysis: Analysis, task: LoadData) -> Iterator[Diagnostic]:
             )
     elif literal(text) is not None and literal(text):
         yield Diagnostic("K224", "this is not a URL", task.place("url"), f"it begins with one of {_SCHEMES}")
-    elif text and task.source is None:
+    elif text and task.source is None and not analysis.document.is_torn(task.place("source")):
         at = task.place("url")
         if at in analysis.resolution.run_texts and not any(
             one.place.pointer == at for one in analysis.resolution.references
@@ -107,10 +108,12 @@ def _store(analysis: Analysis, task: LoadData) -> Iterator[Diagnostic]:
     text = analysis.resolution.text(task.place("url"), task.url)
     whole = len(text) == 1 and isinstance(text[0], Param)
     url = literal(text)
-    if url is not None and ("$(" in url or "$$" in url):
-        yield Diagnostic(
-            "K225", "the URL holds `$(` or `$$`, which Kubernetes would replace", task.place("url"), "rename the object"
-        )
+    settled = "{{" not in task.url or task.place("url") in analysis.resolution.settled
+    for bad, who in (("$(", "Kubernetes"), ("$$", "Kubernetes"), ("{{", "Argo")):
+        if url is not None and bad in url and settled:
+            message = f"the URL holds `{bad}`, which {who} would replace"
+            yield Diagnostic("K225", message, task.place("url"), "rename the object")
+            break
     if url is None and not whole:
         help_ = "write the whole URL out, or let it be one parameter: KFP's importer cannot put it together"
         yield Diagnostic("K225", "the URL of an object store mixes text and references", task.place("url"), help_)

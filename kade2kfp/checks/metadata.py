@@ -54,18 +54,23 @@ def _map(field: str, given: Mapping[str, str], at: Pointer) -> Iterator[Diagnost
         place = (*at, key)
         prefix = key.rpartition("/")[0]
         if problem := key_problem(key):
-            yield Diagnostic("K221", f"`{key[:80]}` is not the key of a {noun}", place, problem, on_key=True)
-        elif key in _TAKEN_NAMES or prefix in _TAKEN:
-            taken = prefix if prefix in _TAKEN else key
             yield Diagnostic(
                 "K221",
-                f"the {noun} `{key}` is taken: `{taken}` is not yours to set",
+                f"`{key[:80]}` is not the key of {'a label' if noun == 'label' else 'an annotation'}",
                 place,
-                "choose another prefix, such as your own domain",
+                problem,
                 on_key=True,
             )
-        if field == "labels" and value and not _NAME.fullmatch(value) and "{{" not in value:
-            help_ = "it has letters, digits, `-`, `_` and `.`, at most 63, and begins and ends with a letter or digit; other text can be an annotation"
+        elif key in _TAKEN_NAMES or prefix in _TAKEN:
+            yield Diagnostic(
+                "K221",
+                f"the {noun} `{key}` is not yours to set",
+                place,
+                "Kubeflow, Argo or Kubernetes use it; choose another prefix, such as your own domain",
+                on_key=True,
+            )
+        if field == "labels" and "{{" not in value and (problem := value_problem(value)):
+            help_ = f"{problem}; other text can be an annotation"
             yield Diagnostic("K221", f"`{value[:80]}` is not the value of a label", place, help_)
         elif "$(" in value or "$$" in value:
             yield Diagnostic(

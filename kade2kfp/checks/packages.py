@@ -9,18 +9,21 @@ from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.shared import CommandTask
 from kade2kfp.plan.analysis import Analysis
 
+# What nearly all are, and PEP 508 has: told here, since packaging takes longer to import than all checks take.
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==[0-9]+(?:\.[0-9]+)*)?", re.ASCII)
+
 
 def packages(analysis: Analysis) -> Iterator[Diagnostic]:
     """K214: not a requirement by PEP 508, an option of pip, or credentials in a URL."""
     for task in analysis.document.tasks:
         if not isinstance(task, CommandTask) or not task.packages_to_install:
             continue
-        from packaging.requirements import InvalidRequirement, Requirement
-
         for i, written in enumerate(task.packages_to_install):
             at = task.place("packages_to_install", i)
+            if analysis.document.is_torn(at):
+                continue
             text = analysis.resolution.compile_text(at, written).strip()
-            if "{{" in text:
+            if "{{" in written and at not in analysis.resolution.settled:
                 continue
             if text.startswith("-"):
                 yield Diagnostic(
@@ -30,16 +33,14 @@ def packages(analysis: Analysis) -> Iterator[Diagnostic]:
                     "name packages only, such as `scikit-learn==1.7.2`; set pip's options by PIP_... variables",
                 )
                 continue
+            if _PLAIN.fullmatch(text):
+                continue
+            from packaging.requirements import InvalidRequirement, Requirement
+
             try:
                 requirement = Requirement(text)
-            except InvalidRequirement as error:
-                reason = str(error).splitlines()[0]
-                yield Diagnostic(
-                    "K214",
-                    f"`{text[:60]}` is not a requirement: {reason}",
-                    at,
-                    "write it as `name==version` (PEP 508)",
-                )
+            except InvalidRequirement:
+                yield Diagnostic("K214", f"`{text[:60]}` is not a Python package as pip takes it", at, _help(text))
                 continue
             if requirement.url and re.match(r"[^/]*//[^/]*@", requirement.url):
                 yield Diagnostic(
@@ -48,3 +49,12 @@ def packages(analysis: Analysis) -> Iterator[Diagnostic]:
                     at,
                     "put them into a secret, and set PIP_INDEX_URL from it",
                 )
+
+
+def _help(text: str) -> str:
+    single = re.fullmatch(r"([A-Za-z0-9._-]+)\s*=\s*([A-Za-z0-9._+!-]+)", text)
+    if single:
+        return f"did you mean `{single[1]}=={single[2]}`?"
+    if re.fullmatch(r"[A-Za-z0-9._-]+([\s,]+[A-Za-z0-9._-]+)+", text):
+        return "write one package an entry"
+    return "write it as `name==version` (PEP 508)"

@@ -7,17 +7,23 @@ from collections.abc import Iterator
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.pipeline import Parameter
 from kade2kfp.document.shared import TypedValue
-from kade2kfp.document.values import MAX_INTEGER, is_of_type, pattern_problem, problems, run_time_problem
+from kade2kfp.document.types import number_text
+from kade2kfp.document.values import MAX_INTEGER, default_problem, is_of_type, pattern_problem, problems
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.mentions import mentions
 
 
 def parameters(analysis: Analysis) -> Iterator[Diagnostic]:
     """K241: a default that does not fit. K242 (warning): unused. K243: limits that do not fit. K244: a value that would be changed."""
     document = analysis.document
-    used = {one.target.source.name for one in analysis.resolution.references if one.expression.root == "params"}  # type: ignore[union-attr]
+    used = {one.expression.name for one in analysis.resolution.references if one.expression.root == "params"}
+    unused = {parameter.name for parameter in document.parameters} - used
+    if unused:
+        mentioned = mentions(document).parameters
+        unused = set() if mentioned is None else unused - mentioned
     for parameter in document.parameters:
         yield from declaration(parameter)
-        if parameter.name not in used and not analysis.resolution.unresolved:
+        if parameter.name in unused:
             help_ = f"refer to it by {{{{params.{parameter.name}}}}}, or take it out"
             yield Diagnostic("K242", f"the parameter `{parameter.name}` is not used", parameter.place("name"), help_)
     for task in document.tasks:
@@ -42,7 +48,7 @@ def declaration(declared: Parameter | TypedValue) -> Iterator[Diagnostic]:
         sound = False
         yield Diagnostic(
             "K243",
-            f"the minimum {declared.minimum:g} is more than the maximum {declared.maximum:g}",
+            f"the minimum {number_text(declared.minimum)} is more than the maximum {number_text(declared.maximum)}",
             declared.place("minimum"),
             "swap them",
         )
@@ -91,7 +97,7 @@ def declaration(declared: Parameter | TypedValue) -> Iterator[Diagnostic]:
             declared.place("default"),
             help_,
         )
-    if not found and (problem := run_time_problem(declared.default)):
+    if not found and (problem := default_problem(declared.default)):
         help_ = "write such text into the task itself (command, script, env or files): there it arrives unchanged"
         yield Diagnostic(
             "K244",

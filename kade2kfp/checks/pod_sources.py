@@ -24,12 +24,13 @@ def pod_sources(analysis: Analysis) -> Iterator[Diagnostic]:
     told: set[Pointer] = set()
     for task in analysis.document.tasks:
         named = list(_named(analysis, task))
-        for _, name, at in named:
+        for kind, name, at in named:
             problem = "has a dot" if "." in name else f"has more than {_MAX} characters" if len(name) > _MAX else ""
             problem = problem or ("is that of a volume of Kubeflow's own" if _TAKEN.fullmatch(name) else "")
             if problem and at not in told:
                 told.add(at)
-                help_ = "KFP names the pod's volume after it, and Kubernetes refuses that name; use one of another name, or a variable instead of a mount"
+                other = "" if kind == "claim" else ", or take its value as a variable"
+                help_ = f"Kubeflow names the pod's volume after it, and Kubernetes refuses that; use one of another name{other}"
                 yield Diagnostic("K411", f"`{name[:80]}` cannot be mounted: its name {problem}", at, help_)
         ordered = sorted(named, key=lambda one: (one[1], one[0]))
         for (kind, name, at), (other_kind, other, other_at) in pairwise(ordered):
@@ -63,6 +64,8 @@ def _named(analysis: Analysis, task: Task) -> Iterator[tuple[str, str, Pointer]]
             if name := literal(text(at, claims[id_].claim_name)):
                 yield "claim", name, at
     for setting in analysis.settings[task.id].volumes:
+        if setting.value.secret and setting.value.config_map:
+            continue  # K404 says so
         for field, kind in (("secret", "secret"), ("config_map", "config map")):
             value = getattr(setting.value, field)
             if value and (name := literal(text(setting.value.place(field), value))):

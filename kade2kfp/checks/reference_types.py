@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kade2kfp.checks.resolved_texts import OBJECT_NAMES
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.pipeline import Volume
-from kade2kfp.document.shared import KeyRef, PullSecretRef, Resources, TaskVolume
-from kade2kfp.document.types import duration_seconds, quantity_value
+from kade2kfp.document.shared import Resources
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.resolve import Reference
-from kade2kfp.steps.sources import Param, Type
+from kade2kfp.steps.sources import Param, RunInfo, Type
 
 _NUMBERS: tuple[Type, ...] = ("integer", "number")
-# Fields that name an object of Kubernetes: KFP takes a literal, or one whole parameter or output.
-_NAMES = {
-    (KeyRef, "name"),
-    (PullSecretRef, "name"),
-    (TaskVolume, "secret"),
-    (TaskVolume, "config_map"),
-    (Volume, "claim_name"),
-}
+_NAMES = {*OBJECT_NAMES, (Volume, "claim_name")}
 _INTEGERS = ("parallelism", "replicas")
-_DURATIONS = ("timeout", "backoff", "max_backoff", "time_to_live", "every")
 
 
 def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K311: a reference of the wrong type. K313: one that must be the whole string. K106, K107: a value that is none."""
+    """K311: a reference of the wrong type. K313: one that must be the whole string, or cannot stand there."""
     pieces: dict[object, int] = {}
     for reference in analysis.resolution.references:
         pieces[reference.place.pointer] = pieces.get(reference.place.pointer, 0) + 1
     for reference in analysis.resolution.references:
         field, model = reference.place.field, reference.place.model
         whole = reference.place.pointer in analysis.resolution.whole
-        if (model, field) in _NAMES or model is Resources:
+        if (model, field) in _NAMES or model is Resources or field == "image":
             if not whole:
                 yield _diagnostic(
                     reference,
@@ -50,37 +42,27 @@ def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
                     "make it a parameter of type string",
                 )
                 continue
-        yield from _type(analysis, reference, whole)
+            if (model, field) not in _NAMES and isinstance(reference.target.source, RunInfo):
+                message = f"{reference.expression.text} cannot stand here"
+                yield _diagnostic(
+                    reference, "K313", message, "KFP knows it only in commands, variables and names of objects"
+                )
+                continue
+        yield from _type(reference)
 
 
-def _type(analysis: Analysis, reference: Reference, whole: bool) -> Iterator[Diagnostic]:
+def _type(reference: Reference) -> Iterator[Diagnostic]:
     field, model, kind = reference.place.field, reference.place.model, reference.target.type
     if (model, field) in _NAMES and kind != "string":
         yield _wrong(reference, "a string")
     elif model is Resources and kind not in ("string", *_NUMBERS):
         yield _wrong(reference, "a string or a number")
-    elif field == "items" and kind != "array":
+    elif field == "items" and reference.place.pointer[-1] == "items" and kind != "array":
         yield _wrong(reference, "an array")
     elif field in _INTEGERS and kind != "integer":
         yield _wrong(reference, "an integer")
     elif field in ("image", "url") and kind in ("array", "object"):
         yield _wrong(reference, "a string")
-    elif whole and reference.place.pointer in analysis.resolution.compiled:
-        text = analysis.resolution.compiled[reference.place.pointer]
-        if text and field in _DURATIONS and not duration_seconds(text):
-            yield _diagnostic(
-                reference,
-                "K106",
-                f"`{text[:60]}`, the value of {reference.expression.text}, is not a duration",
-                "write it as `90s`, `30m`, `8h`, `7d`",
-            )
-        elif text and field in ("size", "size_limit") and quantity_value(text) is None:
-            yield _diagnostic(
-                reference,
-                "K107",
-                f"`{text[:60]}`, the value of {reference.expression.text}, is not a quantity",
-                "write it as `512Mi`, `10Gi`",
-            )
 
 
 def _wrong(reference: Reference, wanted: str) -> Diagnostic:

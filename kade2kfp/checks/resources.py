@@ -12,6 +12,7 @@ from kade2kfp.document.types import quantity_value
 from kade2kfp.plan.analysis import Analysis
 
 _KNOWN = ("cpu", "memory")
+_LEAST_MEMORY = 1024 * 1024
 
 
 def resources(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -62,6 +63,13 @@ def _one(given: Resources) -> Iterator[Diagnostic]:
             (related,),
             on_key=True,
         )
+    for field in ("requests", "limits"):
+        memory = _value(given, field, "memory")
+        if memory is not None and 0 < memory < _LEAST_MEMORY:
+            text = (getattr(given, field) or {})["memory"]
+            meant = f"; did you mean `{text[:-1]}Mi`?" if text.endswith("m") else ", such as `512Mi`"
+            message = f"{text} of memory is less than any program needs"
+            yield Diagnostic("K223", message, given.place(field, "memory"), f"write it with a unit{meant}")
     for key in _KNOWN:
         asked, most = _value(given, "requests", key), _value(given, "limits", key)
         if asked is not None and most is not None and asked > most:

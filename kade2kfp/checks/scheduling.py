@@ -26,11 +26,10 @@ def scheduling(analysis: Analysis) -> Iterator[Diagnostic]:
                     on_key=True,
                 )
         for key, value in (owner.node_selector or {}).items():
-            text = analysis.resolution.compile_text(owner.place("node_selector", key), value)
-            if "{{" not in text and (problem := value_problem(text)):
+            if "{{" not in value and (problem := value_problem(value)):  # else see resolved_texts
                 yield Diagnostic(
                     "K222",
-                    f"`{text[:80]}` is not the value of a node's label",
+                    f"`{value[:80]}` is not the value of a node's label",
                     owner.place("node_selector", key),
                     problem,
                 )
@@ -77,7 +76,7 @@ def _toleration(toleration: Toleration) -> Iterator[Diagnostic]:
             toleration.place("value"),
             "leave it out, or use Equal",
         )
-    if toleration.value and (problem := value_problem(toleration.value)):
+    elif toleration.value and "{{" not in toleration.value and (problem := value_problem(toleration.value)):
         yield Diagnostic(
             "K222", f"`{toleration.value[:80]}` is not the value of a taint", toleration.place("value"), problem
         )
@@ -111,7 +110,7 @@ def _expression(expression: SelectorTerm) -> Iterator[Diagnostic]:
         at = expression.place("values") if expression.values is not None else expression.at
         yield Diagnostic("K222", f"the operator {operator} {wrong}", at, "as Kubernetes has it for node affinity")
     for i, value in enumerate(values):
-        if not wrong and operator in ("In", "NotIn") and (problem := value_problem(value)):
+        if not wrong and operator in ("In", "NotIn") and "{{" not in value and (problem := value_problem(value)):
             yield Diagnostic(
                 "K222", f"`{value[:80]}` is not the value of a node's label", expression.place("values", i), problem
             )

@@ -40,7 +40,7 @@ def select(analysis: Analysis) -> Iterator[Diagnostic]:
                     help_,
                     related,
                 )
-        if len(coming) == 1 and not lost and iteration(document, coming[0].giver) is None:
+        if len(coming) == 1 and not lost and document.arrows_are_whole and iteration(document, coming[0].giver) is None:
             yield Diagnostic(
                 "K507",
                 f"`{task.id}` has one candidate alone",

@@ -10,10 +10,11 @@ from kade2kfp.tasks.serving import Serving
 
 
 def serving(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K230: a custom endpoint without its files, no model, or contradicting numbers of replicas."""
+    """K105: negative replicas. K230: a custom endpoint without its files, no model, or contradicting numbers of replicas."""
     for task in analysis.document.tasks:
         if not isinstance(task, Serving):
             continue
+        yield from _model(analysis, task)
         names = {file.path for file in task.files or ()}
         if task.framework == "custom" and not analysis.document.is_torn(task.place("files"), task.place("framework")):
             for name in ("service.py", "bentofile.yaml"):
@@ -40,3 +41,12 @@ def serving(analysis: Analysis) -> Iterator[Diagnostic]:
                 f"{task.replicas} is out of range: `replicas` must be at least 0",
                 task.place("replicas"),
             )
+
+
+def _model(analysis: Analysis, task: Serving) -> Iterator[Diagnostic]:
+    document = analysis.document
+    coming = [arrow for arrow in document.arrows if arrow.to_task == task.id]
+    unclear = document.is_torn(task.place("id"), task.place("framework")) or not document.arrows_are_whole
+    if task.framework != "custom" and not unclear and not any(arrow.from_path or arrow.to_path for arrow in coming):
+        help_ = "draw one with paths from the task that makes it"
+        yield Diagnostic("K230", f"no arrow brings a model to `{task.id}`", task.at, help_)

@@ -18,7 +18,7 @@ def shared_claims(analysis: Analysis) -> Iterator[Diagnostic]:
         for mount in task.volumes or ():
             if mount.acl == "RO" and mount.id and mount.id not in told:
                 told.add(mount.id)
-                help_ = "KFP mounts no claim read-only: a cluster lets the task write there; an arrow's artifact, or a local run, does not"
+                help_ = "KFP mounts no claim read-only: on a cluster the task can write there; local runs hold it"
                 yield Diagnostic("K409", f"`RO` on `{mount.id}` cannot be held on Kubeflow", mount.place("acl"), help_)
     yield from _once(analysis, document)
 
@@ -28,7 +28,10 @@ def _once(analysis: Analysis, document: Document) -> Iterator[Diagnostic]:
         if volume.create is None:
             continue
         modes = volume.create.access_modes or ["ReadWriteOnce"]
-        if not set(modes) <= {"ReadWriteOnce", "ReadWriteOncePod"}:
+        if document.is_torn(volume.create.place("access_modes")) or not set(modes) <= {
+            "ReadWriteOnce",
+            "ReadWriteOncePod",
+        }:
             continue
         users = [
             task.id

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
-from kade2kfp.steps.command import KFP_LIKE, container_command
+from kade2kfp.steps.command import KFP_LIKE, container_command, plain_env
 from kade2kfp.steps.model import Plan, Step
 
 MAX_COMPONENT = 100 * 1024
@@ -16,30 +16,20 @@ MAX_WORKFLOW = 1_500_000
 """Kubernetes' limit of an object is 1.5 MiB; Argo's status takes its part."""
 OWN_PART = 1_300
 STATUS_PART = 1_000
-MAX_ARGUMENT = 128 * 1024 - 1
-"""Linux: MAX_ARG_STRLEN."""
 
 
 def size(plan: Plan, analysis: Analysis) -> Iterator[Diagnostic]:
-    """K603: a step too large for KFP's driver. K604: a workflow too large, or (K605, warning) half of it. K606: an argument."""
+    """K603: a step too large for KFP's driver. K604: a workflow too large, or (K605, warning) half of it."""
     tasks = {task.id: task for task in analysis.document.tasks}
     sizes: dict[str, int] = {}
     for node in plan.nodes:
         if isinstance(node, Step):
             command, args = container_command(node, KFP_LIKE)
-            component = len(json.dumps([command, args], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+            carried = [command, args, dict(plain_env(node)), node.description, node.labels, node.annotations]
+            component = len(json.dumps(carried, ensure_ascii=False).encode("utf-8", "surrogatepass"))
             sizes[node.task] = sizes.get(node.task, 0) + component
             if component > MAX_COMPONENT:
                 yield _too_large(tasks[node.task], node, component)
-            elif (
-                longest := max(len(word.encode("utf-8", "surrogatepass")) for word in (*command, *args, ""))
-            ) > MAX_ARGUMENT:
-                yield Diagnostic(
-                    "K606",
-                    f"one argument of `{node.task}` has {longest:,} bytes",
-                    tasks[node.task].at,
-                    "Linux takes 131,071 at most: hand the text over as a file",
-                )
     total = sum(sizes.values()) + len(sizes) * (OWN_PART + STATUS_PART)
     if total > MAX_WORKFLOW // 2:
         largest = ", ".join(
@@ -47,8 +37,11 @@ def size(plan: Plan, analysis: Analysis) -> Iterator[Diagnostic]:
             for id_, bytes_ in sorted(sizes.items(), key=lambda one: (-one[1], one[0]))[:3]
         )
         code = "K604" if total > MAX_WORKFLOW else "K605"
-        said = "too large" if code == "K604" else "more than half of what can be"
-        message = f"the workflow would have about {total // 1024:,} KiB, {said}: Kubernetes holds {MAX_WORKFLOW // 1024:,} KiB"
+        said = "Kubernetes holds" if code == "K604" else "that is more than half of the"
+        end = "" if code == "K604" else " that Kubernetes holds"
+        message = (
+            f"the compiled pipeline would have about {total // 1024:,} KiB; {said} {MAX_WORKFLOW // 1024:,} KiB{end}"
+        )
         yield Diagnostic(
             code,
             message,
@@ -68,6 +61,8 @@ def _too_large(task: Task, step: Step, component: int) -> Diagnostic:
             if isinstance(part, str)
         ),
         "env": sum(len(part) for one in step.env for part in getattr(one, "value", ()) if isinstance(part, str)),
+        "annotations": sum(len(value) for _, value in step.annotations),
+        "description": len(step.description),
     }
     largest = max(parts, key=lambda name: parts[name])
     field = (
@@ -85,5 +80,5 @@ def _too_large(task: Task, step: Step, component: int) -> Diagnostic:
         "K603",
         message,
         at,
-        f"the largest part are its {largest}, about {parts[largest] // 1024} KiB: put them into the image, onto a volume, or into an artifact",
+        f"`{field}` takes about {parts[largest] // 1024} KiB of it: move that into the image, onto a volume or into an artifact",
     )

@@ -76,14 +76,10 @@ def _nested(uses: list[_Use]) -> Iterator[Diagnostic]:
             if use.role == other.role and use.path == other.path:
                 continue  # one output for several arrows; two inputs are K323
             if inside(use.path, other.path) or inside(other.path, use.path):
-                how = (
-                    "is the same as"
-                    if use.path == other.path
-                    else "lies in"
-                    if inside(use.path, other.path)
-                    else "holds"
-                )
+                how = "lies in" if inside(use.path, other.path) else "holds"
                 message = f"{use.path} {how} {other.path}, where {other.what}"
+                if use.path == other.path:
+                    message = f"at {use.path} {other.what} already"
                 yield Diagnostic(
                     "K324",
                     message,

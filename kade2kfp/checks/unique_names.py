@@ -7,6 +7,13 @@ from collections.abc import Iterable, Iterator
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
 from kade2kfp.plan.analysis import Analysis
 
+_HELP = {
+    "task": "give one of them another id: arrows and references call it by that",
+    "arrow": "give one of them another id, or none",
+    "file": "keep one of them, or give it another path",
+    "port": "keep one of them, or give it another number and name",
+}
+
 
 def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
     """K200: two tasks, arrows, parameters, volumes, outputs, values, ports or files of one name."""
@@ -40,7 +47,7 @@ def _repeated(noun: str, named: Iterable[tuple[str, Pointer]]) -> Iterator[Diagn
                 "K200",
                 f"there are two {noun}s `{name}`",
                 at,
-                f"rename one of them: a {noun} is called by it",
+                _HELP.get(noun, "give one of them another name"),
                 (related,),
             )
         else:

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
-from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.document.suggest import closest, did_you_mean
 from kade2kfp.plan.analysis import Analysis
 
 MAX_SLUG = 43
 
 
 def volumes(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K400: no such volume. K402: not one of claimName and create. K403: two created ones."""
+    """K400: no such volume. K402: not one of claimName and create. K403: two created ones. K413 (warning): not used."""
     document = analysis.document
-    known = {volume.id for volume in document.volumes} | document.damaged["volumes"]
+    known = {volume.id for volume in document.volumes}
     for name, at in _named(analysis):
-        if name not in known:
+        if name not in known and not document.may_have("volumes", name):
             help_ = did_you_mean(name, [volume.id for volume in document.volumes], noun="volumes")
-            yield Diagnostic("K400", f"there is no volume `{name}`", at, help_ or "add it to the pipeline's `volumes`")
+            help_ = help_ if document.volumes else "add it to the pipeline's `volumes`"
+            yield Diagnostic("K400", f"there is no volume `{name}`", at, help_)
+    meant = [name if name in known else closest(name, known) for name, _ in _named(analysis)]
+    unsure = None in meant or document.is_torn(("tasks",), ("arrows",), ("defaults",))
     created: Pointer | None = None
     yield from _long_name(analysis)
     for volume in document.volumes:
+        if volume.id not in meant and not unsure:
+            help_ = "mount it in a task, let an arrow go over it, or take it out"
+            yield Diagnostic("K413", f"the volume `{volume.id}` is not used", volume.place("id"), help_)
         torn = document.is_torn(volume.place("claim_name"), volume.place("create"))
         if (volume.claim_name is None) == (volume.create is None) and not torn:
             what = "neither `claimName` nor `create`" if volume.create is None else "`claimName` and `create`"
@@ -44,7 +50,8 @@ def _long_name(analysis: Analysis) -> Iterator[Diagnostic]:
     """K412: KFP calls the pod's volume after the run's claim, WORKFLOW-kfp-workspace, which has room for 63 characters."""
     document = analysis.document
     created = [volume for volume in document.volumes if volume.create is not None]
-    if created and len(analysis.slug) > MAX_SLUG:
+    torn = document.is_torn(document.pipeline.place("slug"))
+    if created and len(analysis.slug) > MAX_SLUG and not torn:
         message = f"the pipeline's name in KFP, {analysis.slug}, is too long for a created volume: {MAX_SLUG} characters at most"
         help_ = 'give the pipeline a short "slug"'
         at = document.pipeline.place("slug" if document.pipeline.slug else "name")

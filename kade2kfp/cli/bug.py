@@ -7,9 +7,8 @@ import tempfile
 import traceback
 from importlib.metadata import PackageNotFoundError, version
 
-import click
-
 from kade2kfp import __version__
+from kade2kfp.cli.streams import say
 
 
 def report(error: Exception) -> None:
@@ -21,14 +20,12 @@ def report(error: Exception) -> None:
         except PackageNotFoundError:
             rows.append(f"{package} is not installed")
     rows += ["", *traceback.format_exception(error)]
-    click.echo(
-        f"kade2kfp: error[K900]: this is a bug of kade2kfp, not a mistake of yours ({type(error).__name__})", err=True
-    )
+    say(f"kade2kfp: error[K900]: this is a bug of kade2kfp, not a mistake of yours ({type(error).__name__})")
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="kade2kfp-bug-", suffix=".txt", delete=False, encoding="utf-8"
         ) as file:
             file.write("\n".join(rows))
-        click.echo(f" = help: please file it with the report in {file.name}; the document is not in it", err=True)
+        say(f" = help: please file it with the report in {file.name}; the document is not in it")
     except OSError:
-        click.echo("\n".join(rows), err=True)
+        say("\n".join(rows))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from kade2kfp.api import load, parse
+from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.diagnostics.severity import errors, warnings
 from kade2kfp.source import Source
@@ -66,11 +67,11 @@ def values(source: Source, pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"'{pair}' is not NAME=VALUE, such as --set seed=7", param_hint="--set")
-        if types.get(name, "string") == "string":
+        if types.get(name) not in ("integer", "number", "boolean", "array", "object"):
             found[name] = text
             continue
         try:
-            found[name] = json.loads(text, parse_constant=_no_constant)
+            found[name] = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             example = {"array": "'[1, 2]'", "object": "'{\"a\": 1}'", "boolean": "true"}.get(types[name], "7")
             message = f"'{text}' is not JSON, and `{name}` is of type {types[name]}: write --set {name}={example}"
@@ -82,6 +83,13 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(digits)
+    return value
+
+
 def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *, stream_is_out: bool) -> None:
     """Show the diagnostics of all files: as text on standard error, or as one JSON on standard output or error."""
     rows = list(results)
@@ -89,7 +97,10 @@ def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *,
     if output == "json":
         from kade2kfp.diagnostics.as_json import as_json
 
-        click.echo(as_json(every), nl=False, err=not stream_is_out)
+        if stream_is_out:
+            out(as_json(every))
+        else:
+            say(as_json(every).rstrip("\n"))
         return
     from kade2kfp.diagnostics.text import render
 
@@ -97,9 +108,9 @@ def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *,
     columns = _columns()
     for source, found in rows:
         for text in render(found, source.line, colour=colour, columns=columns):
-            click.echo(text + "\n", err=True)
+            say(text + "\n")
     if every:
-        click.echo(summary(every, len(rows)), err=True)
+        say(summary(every, len(rows)))
 
 
 def _columns() -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -20,10 +21,19 @@ from kade2kfp.cli.common import (
     values,
     werror_option,
 )
+from kade2kfp.cli.streams import out as write_out
+from kade2kfp.cli.streams import say
+from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.files import write_atomically
 
+_EXAMPLES = """\b
+Examples:
+  kade2kfp compile pipeline.json -o pipeline.yaml
+  kade2kfp compile pipelines/*.json --check
+"""
 
-@click.command("compile")
+
+@click.command("compile", epilog=_EXAMPLES)
 @files_argument
 @click.option(
     "-o", "--out", metavar="PATH", help="The file, or with several documents the folder; `-` for standard output."
@@ -55,19 +65,17 @@ def command(
     output: str,
     werror: bool,
 ) -> None:
-    r"""Lower pipeline documents into Kubeflow Pipelines v2. Nothing is written where there are errors.
+    """Lower pipeline documents into Kubeflow Pipelines v2. Nothing is written where there are errors.
 
     Without -o the YAML stands beside its document; a document from standard input (`-`) goes to standard output.
-
-    \b
-    kade2kfp compile pipeline.json -o pipeline.yaml
-    kade2kfp compile pipelines/*.json --check
     """
     targets = [_target(path, out, len(files)) for path in files]
     if len({target for target in targets if target is not None}) < len(
         [target for target in targets if target is not None]
     ):
         raise click.UsageError("Two documents would be written to one file: compile them one by one, each with -o.")
+    for target in targets:
+        _keep_documents(target, files)
     results, stale = [], False
     for path, target in zip(files, targets, strict=True):
         source = read(path)
@@ -76,13 +84,14 @@ def command(
         if compiled.yaml is None or failed(compiled.diagnostics, werror=werror):
             continue
         if check:
-            stale |= _differs(path, target, compiled.yaml)
+            stale |= _differs(path, target, compiled.yaml, say if output == "json" else _say_out)
         elif target is None:
-            click.echo(compiled.yaml, nl=False)
+            write_out(compiled.yaml)
         else:
             write_atomically(target, compiled.yaml)
             steps = len(compiled.checked.plan.nodes) if compiled.checked.plan else 0
-            click.echo(f"{shown(path)} -> {shown(str(target))} ({steps} step{'s' if steps != 1 else ''})", err=True)
+            names = f"{terminal(shown(path))} -> {terminal(shown(str(target)))}"
+            say(f"{names} ({steps} step{'s' if steps != 1 else ''})")
     show(results, output, stream_is_out=None not in targets)
     wrong = any(failed(found, werror=werror) for _, found in results)
     ctx.exit(1 if wrong or stale else 0)
@@ -101,30 +110,49 @@ def _target(path: str, out: str | None, documents: int) -> Path | None:
         return Path(out) / name
     if documents > 1:
         raise click.UsageError(f"With several documents -o names a folder that exists, and '{out}' is none.")
+    if out.endswith("/"):
+        raise click.UsageError(f"There is no folder '{out}'.")
     return Path(out)
 
 
-def _differs(path: str, target: Path | None, text: str) -> bool:
-    """Compare with what is committed; shows the difference."""
+def _keep_documents(target: Path | None, files: tuple[str, ...]) -> None:
+    """No document is overwritten by what it becomes. Raises click.UsageError."""
+    for path in files if target is not None else ():
+        try:
+            same = path != "-" and os.path.samefile(target or "", path)
+        except (OSError, ValueError):  # one of them is not there: reading or writing it says so
+            continue
+        if same:
+            raise click.UsageError(f"'{target}' is the document itself: name another file with -o.")
+
+
+def _say_out(text: str) -> None:
+    write_out(text + "\n")
+
+
+def _differs(path: str, target: Path | None, text: str, tell: Callable[[str], None]) -> bool:
+    """Compare with what is committed; tells the difference."""
     import difflib
 
     if target is None:
         raise click.UsageError("--check compares with a file: name it with -o.")
-    name = shown(str(target))
+    name = terminal(shown(str(target)))
+    again = f"write it by `kade2kfp compile {terminal(shown(path))} -o {name}`"
     try:
+        if target.exists() and not target.is_file():
+            raise click.ClickException(f"cannot read {name}: it is not a file")
         old = target.read_text(encoding="utf-8")
     except FileNotFoundError:
-        click.echo(f"{name} is missing: write it by `kade2kfp compile {shown(path)} -o {name}`", err=True)
+        say(f"{name} is missing: {again}")
         return True
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(
-            f"cannot read {name}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
-        ) from None
+        reason = (getattr(error, "strerror", None) or "it is not UTF-8").lower()
+        raise click.ClickException(f"cannot read {name}: {reason}") from None
     if old == text:
         return False
     rows = difflib.unified_diff(
         old.splitlines(True), text.splitlines(True), f"{name} (committed)", f"{name} (compiled now)"
     )
-    sys.stdout.writelines(row if row.endswith("\n") else row + "\n" for row in rows)
-    click.echo(f"{name} is stale: write it anew by `kade2kfp compile {shown(path)} -o {name}`", err=True)
+    tell("\n".join(terminal(row.rstrip("\r\n")) for row in rows))
+    say(f"{name} is stale: {again}")
     return True

@@ -16,9 +16,16 @@ from kade2kfp.cli.common import (
     values,
     werror_option,
 )
+from kade2kfp.cli.streams import say
+
+_EXAMPLES = """\b
+Examples:
+  kade2kfp validate pipeline.json
+  kade2kfp validate pipelines/*.json --output-format json
+"""
 
 
-@click.command("validate")
+@click.command("validate", epilog=_EXAMPLES)
 @files_argument
 @set_option
 @click.option("--no-sources", is_flag=True, help="Do not look for the files that the document names as `source`.")
@@ -28,12 +35,7 @@ from kade2kfp.cli.common import (
 def command(
     ctx: click.Context, files: tuple[str, ...], pairs: tuple[str, ...], no_sources: bool, output: str, werror: bool
 ) -> None:
-    r"""Check pipeline documents and say all that is wrong with them. `-` reads standard input.
-
-    \b
-    kade2kfp validate pipeline.json
-    kade2kfp validate pipelines/*.json --output-format json
-    """
+    """Check pipeline documents and say all that is wrong with them. `-` reads standard input."""
     results = []
     for path in files:
         source = read(path)
@@ -42,5 +44,5 @@ def command(
     show(results, output, stream_is_out=True)
     every = [one for _, found in results for one in found]
     if not every and output == "text":
-        click.echo(f"{len(files)} file{'s' if len(files) != 1 else ''} checked, nothing wrong", err=True)
+        say(f"{len(files)} file{'s' if len(files) != 1 else ''} checked, nothing wrong")
     ctx.exit(1 if failed(every, werror=werror) else 0)

@@ -50,6 +50,8 @@ class Model(BaseModel):
         hide_input_in_errors=True,
     )
     null_means: ClassVar[frozenset[str]] = frozenset()
+    short_forms: ClassVar[tuple[str, ...]] = ()
+    """Fields that are lists whose elements may be written as a text in place of an object."""
     _at: Pointer = PrivateAttr(default=())
 
     @model_validator(mode="wrap")
@@ -66,6 +68,9 @@ class Model(BaseModel):
         model = handler(given)
         if isinstance(value, Object):
             model._at = value.pointer
+            for field in cls.short_forms:
+                for i, one in enumerate(getattr(model, field) or ()):
+                    one._at = one._at or (*value.pointer, alias(cls, field), i)
         return model
 
     @property

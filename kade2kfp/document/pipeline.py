@@ -23,8 +23,10 @@ from kade2kfp.document.types import (
     CompileQuantity,
     DnsName,
     Duration,
+    FixedDnsName,
     Id,
     Name,
+    Slug,
 )
 
 ParameterType = Literal["string", "integer", "number", "boolean", "array", "object"]
@@ -56,7 +58,7 @@ class CreatedVolume(Model):
     access_modes: list[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]] | None = Field(
         default=None, description="Kubernetes' access modes; ReadWriteMany where steps run on several nodes."
     )
-    storage_class_name: DnsName | None = Field(
+    storage_class_name: FixedDnsName | None = Field(
         default=None, description="The storage class; the cluster's default without it."
     )
 
@@ -110,9 +112,15 @@ class Arrow(Model):
 class Defaults(Model):
     """What tasks take where neither they nor a task before them say otherwise."""
 
-    image: RunText | None = Field(default=None, description="The image of jobs, containers and notebooks.")
+    short_forms: ClassVar[tuple[str, ...]] = ("image_pull_secrets",)
+
+    image: RunText | None = Field(
+        default=None, min_length=1, description="The image of jobs, containers and notebooks."
+    )
     toolbox_image: str | None = Field(
-        default=None, description="The image of the steps that kade2kfp itself adds; it has python3 and sh."
+        default=None,
+        min_length=1,
+        description="The image of the steps that kade2kfp itself adds; it has python3 and sh.",
     )
     resources: Resources | None = Field(default=None, description="Requests and limits.")
     env: list[EnvVar] | None = Field(default=None, description="Environment variables.")
@@ -149,7 +157,7 @@ def _api_version(value: Any) -> Any:
         raise PydanticCustomError(
             "K110",
             "the version {value} is not known",
-            {"value": f"`{value}`", "help": f"write `{API_VERSION}`"},
+            {"help": f"write `{API_VERSION}`", "value": f"`{value}`"},
         )
     return value
 
@@ -162,7 +170,7 @@ class Envelope(Model):
         description="The version of the format."
     )
     name: FreeText = Field(min_length=1, max_length=200, description="The pipeline's name: any text.")
-    slug: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)] | None = Field(
+    slug: Slug | None = Field(
         default=None, description="The pipeline's name in KFP, where it shall not follow from `name`."
     )
     description: FreeText | None = Field(default=None, description="What the pipeline does.")

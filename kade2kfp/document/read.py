@@ -7,7 +7,7 @@ meaning can say all that can be known about the rest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,14 +16,22 @@ from pydantic import ValidationError
 from kade2kfp.diagnostics.model import Diagnostic, Pointer
 from kade2kfp.document.base import Model, fields_by_alias
 from kade2kfp.document.pipeline import API_VERSION, Arrow, Defaults, Envelope, Parameter, Volume
-from kade2kfp.document.shape import diagnostics, misspelt, pruned
-from kade2kfp.document.shared import Task
-from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.document.shape import diagnostics, missing, misspelt, pruned
+from kade2kfp.document.shared import Gate, Retry, Task, TaskVolume
+from kade2kfp.document.suggest import closest, did_you_mean
 from kade2kfp.document.types import kind_of
 from kade2kfp.source import Object, Source
 
 M = TypeVar("M", bound=Model)
 
+_PARTS: dict[str, type[Model]] = {
+    "the pipeline": Envelope,
+    "an arrow": Arrow,
+    "a volume of the pipeline": Volume,
+    "a mount": TaskVolume,
+    "a gate": Gate,
+    "a retry": Retry,
+}
 # What stands for a required field that is missing or wrong, so that the rest of its task can be checked.
 _STAND_INS: dict[str, object] = {
     "url": "https://stand-in.example/data",
@@ -49,6 +57,12 @@ class Document:
     assumed: frozenset[Pointer]
     torn: frozenset[Pointer] = frozenset()
     """Where something had a wrong shape and was left out."""
+    nameless: frozenset[str] = frozenset()
+    """Kinds (tasks, parameters, volumes, arrows) of which something is there whose name could not be read."""
+
+    def may_have(self, kind: str, name: str) -> bool:
+        """Whether something of that kind and name is there, though it could not be read, or may be."""
+        return name in self.damaged[kind] or kind in self.nameless
 
     @property
     def owners(self) -> tuple[Task | Defaults, ...]:
@@ -59,7 +73,8 @@ class Document:
     def arrows_are_whole(self) -> bool:
         """Whether every arrow could be read and leads from a task that is there to another."""
         known = {task.id for task in self.tasks} | self.damaged["tasks"]
-        return not self.is_torn(("arrows",)) and all({arrow.from_task, arrow.to_task} <= known for arrow in self.arrows)
+        whole = not self.is_torn(("arrows",)) and not {"tasks", "arrows"} & self.nameless
+        return whole and all({arrow.from_task, arrow.to_task} <= known for arrow in self.arrows)
 
     def is_torn(self, *places: Pointer) -> bool:
         """Whether something at or below one of the places was left out."""
@@ -96,7 +111,7 @@ class _Reader:
                 return model.model_validate(value)
             except ValidationError as error:
                 if attempt == 0:
-                    self.found += diagnostics(error, model, at, self.owners)
+                    self.found += diagnostics(error, model, at, self.owners, value)
                     self.meant |= {(*at, *loc) for loc in misspelt(error.errors(include_url=False), model)}
                 wrong = [one for one in error.errors(include_url=False) if not _can_stand_in(one, stand_ins)]
                 missing = [
@@ -149,7 +164,7 @@ def read(source: Source, task_types: Iterable[type[Task]]) -> tuple[Document | N
     if envelope is None:
         envelope = Envelope.model_validate(Object(stand_ins))
     defaults = reader.read(Defaults, envelope.defaults, ("defaults",)) if envelope.defaults is not None else None
-    document = Document(
+    read_document = Document(
         source=source,
         pipeline=envelope,
         defaults=defaults or Defaults(),
@@ -161,7 +176,21 @@ def read(source: Source, task_types: Iterable[type[Task]]) -> tuple[Document | N
         assumed=frozenset(reader.assumed),
         torn=frozenset(diagnostic.pointer for diagnostic in reader.found) | reader.meant,
     )
-    return document, reader.found
+    nameless = _nameless(root, read_document.torn) if reader.found else frozenset()
+    return replace(read_document, nameless=nameless), reader.found
+
+
+def _nameless(root: Object, torn: frozenset[Pointer]) -> frozenset[str]:
+    """The kinds of which some name is lost, with its object, its list, or a misspelt field."""
+    names = {"tasks": "id", "parameters": "name", "volumes": "id", "arrows": None}
+    unknown = [str(place[0]) for place in torn if len(place) == 1 and place[0] not in fields_by_alias(Envelope)]
+    found = {kind for kind in names if (kind,) in torn or any(closest(word, [kind]) for word in unknown)}
+    for kind, name in names.items():
+        given = root.get(kind)
+        for i, one in enumerate(given if isinstance(given, list) and name else ()):
+            if not isinstance(one, dict) or not isinstance(one.get(name), str) or (kind, i, name) in torn:
+                found.add(kind)
+    return frozenset(found)
 
 
 def _tasks(reader: _Reader, values: Iterable[Any], types: Mapping[str, type[Task]]) -> Iterable[Task]:
@@ -186,9 +215,8 @@ def _tasks(reader: _Reader, values: Iterable[Any], types: Mapping[str, type[Task
 def _model(reader: _Reader, value: Object, at: Pointer, types: Mapping[str, type[Task]]) -> type[Task] | None:
     name = value.get("type")
     if name is None:
-        reader.found.append(
-            Diagnostic("K101", "`type` is missing", at, help="it is one of " + ", ".join(f"`{one}`" for one in types))
-        )
+        help_ = "it is one of " + ", ".join(f"`{one}`" for one in types)
+        reader.found.append(missing("type", value, at, help_))
         return None
     if not isinstance(name, str):
         reader.found.append(Diagnostic("K102", f"expected a text, found {kind_of(name)}", (*at, "type")))
@@ -212,9 +240,12 @@ def _type_name(model: type[Task]) -> str:
 
 
 def _owners(types: Mapping[str, type[Task]]) -> dict[str, frozenset[str]]:
-    """Which types of task have a field, for fields that not all have."""
+    """Which types of task, and which other objects, have a field that not all tasks have."""
     owners: dict[str, set[str]] = {}
     for name, model in types.items():
         for field in set(fields_by_alias(model)) - set(fields_by_alias(Task)):
             owners.setdefault(field, set()).add(name)
+    for noun, part in _PARTS.items():
+        for field in set(fields_by_alias(part)) - set(fields_by_alias(Task)):
+            owners.setdefault(field, set()).add(noun)
     return {field: frozenset(names) for field, names in owners.items()}

@@ -8,19 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 _OPEN = re.compile(r"\{\{\{\{|\{\{")
-_EXPRESSION = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-FORMS = (
-    "{{params.NAME}}",
-    "{{tasks.ID.outputs.NAME}}",
-    "{{tasks.ID.metrics.KEY}}",
-    "{{tasks.ID.values.NAME}}",
-    "{{tasks.ID.decision}}",
-    "{{item}}",
-    "{{item.KEY}}",
-    "{{run.id}}",
-    "{{run.name}}",
-    "{{run.status}}",
-)
+_EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
 Root = Literal["params", "outputs", "metrics", "values", "decision", "item", "run"]
 
 
@@ -63,7 +51,7 @@ def _pieces(text: str) -> Iterator[str | Expression | Misfit]:
             yield "{"
             start += 1
         expression = _EXPRESSION.match(text, start)
-        if expression is None:
+        if expression is None or "\n" in expression[1].strip():  # never closed: what closes it is further down
             end = _end_of_misfit(text, start)
             yield Misfit(start, end, text[start:end])
             at = end
@@ -74,14 +62,16 @@ def _pieces(text: str) -> Iterator[str | Expression | Misfit]:
 
 
 def _end_of_misfit(text: str, start: int) -> int:
-    line = text.find("\n", start)
-    line = len(text) if line < 0 else line
-    close = text.find("}}", start, line)
-    return close + 2 if close >= 0 else min(line, start + 2)
+    """Behind its `}}` where that comes on the same line and before the next `{{`, which may be a good one."""
+    limit = text.find("{{", start + 2)
+    limit = len(text) if limit < 0 else limit
+    line = text.find("\n", start, limit)
+    close = text.find("}}", start, limit if line < 0 else line)
+    return close + 2 if close >= 0 else start + 2
 
 
 def _expression(match: re.Match[str]) -> Expression | Misfit:
-    start, end, inner = match.start(), match.end(), match[1]
+    start, end, inner = match.start(), match.end(), match[1].strip()
     root, _, rest = inner.partition(".")
     found: tuple[Root, str, str] | None = None
     if root == "params" and rest:

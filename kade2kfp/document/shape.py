@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from kade2kfp.diagnostics.model import Diagnostic, Pointer
 from kade2kfp.document.base import Model, fields_by_alias
 from kade2kfp.document.suggest import closest, did_you_mean
-from kade2kfp.document.types import kind_of
+from kade2kfp.document.types import kind_of, number_text
 from kade2kfp.source import Object
 
 Loc = tuple[str | int, ...]
@@ -41,6 +42,11 @@ _TWISTED = {
     "ge": ">=",
     "le": "<=",
 }
+_UNQUOTED = {
+    "bool_type": "true|false",
+    "int_type": "-?(0|[1-9][0-9]{0,8})",
+    "float_type": r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?",
+}
 _BOUNDS = {
     "greater_than_equal": ("must be at least {}", "ge"),
     "greater_than": ("must be more than {}", "gt"),
@@ -50,13 +56,15 @@ _BOUNDS = {
 
 
 def diagnostics(
-    error: ValidationError, model: type[Model], at: Pointer, owners: Mapping[str, Iterable[str]]
+    error: ValidationError, model: type[Model], at: Pointer, owners: Mapping[str, Iterable[str]], value: Any
 ) -> list[Diagnostic]:
     """A diagnostic for each mistake; `at` is where the object stands, `owners` says which types have a field.
 
+    `value` is the object as it was written, with its nulls.
+
     A field that is missing because its name is misspelt is one mistake, not two.
     """
-    seen: set[Pointer] = set()
+    seen: set[tuple[Pointer, str, str]] = set()
     found = []
     errors = error.errors(include_url=False)
     meant = {(*at, *loc) for loc in misspelt(errors, model)}
@@ -64,7 +72,12 @@ def diagnostics(
         if one["type"] == "missing" and (*at, *one["loc"]) in meant:
             continue
         diagnostic = _translate(one, model, at, owners)
-        key = (*diagnostic.pointer, diagnostic.code)
+        if one["type"] == "missing":
+            diagnostic = missing(
+                str(one["loc"][-1]), _inner(value, one["loc"][:-1]), diagnostic.pointer, diagnostic.help
+            )
+        lacking = diagnostic.message if one["type"] == "missing" else ""
+        key = (diagnostic.pointer, diagnostic.code, lacking)
         if key not in seen:
             seen.add(key)
             found.append(diagnostic)
@@ -84,10 +97,27 @@ def misspelt(errors: Iterable[Any], model: type[Model]) -> list[Loc]:
     return found
 
 
+def missing(field: str, holder: Any, at: Pointer, help_: str) -> Diagnostic:
+    """K101, at the object that lacks the field, or at the field where it is null."""
+    if isinstance(holder, dict) and field in holder:
+        return Diagnostic("K101", f"`{field}` is null, which is the same as missing", (*at, field), help_, on_key=True)
+    return Diagnostic("K101", f"`{field}` is missing", at, help_)
+
+
+def _inner(value: Any, loc: Loc) -> Any:
+    for part in loc:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
 def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str, Iterable[str]]) -> Diagnostic:
     kind, loc, context, value = error["type"], tuple(error["loc"]), error.get("ctx") or {}, error.get("input")
     pointer = (*at, *loc)
-    name = f"`{loc[-1]}`" if loc and isinstance(loc[-1], str) else "this"
+    named = [part for part in loc if isinstance(part, str)]
+    name = f"`{named[-1]}`" if named else "this"
     if kind.startswith("K"):
         return Diagnostic(kind, error["msg"], pointer, help=str(context.get("help", "")))
     if kind == "missing":
@@ -118,6 +148,10 @@ def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str,
         help_ = ""
         if kind == "string_type" and isinstance(value, bool | int | float):
             help_ = f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+        elif isinstance(value, str) and _UNQUOTED.get(kind, "") and re.fullmatch(_UNQUOTED[kind], value):
+            help_ = f"write it without quotes: {value}"
+        elif kind == "list_type" and isinstance(value, dict) and name == "`env`":
+            help_ = 'write it as Kubernetes does: [{"name": "EPOCHS", "value": "20"}]'
         if kind == "list_type" and isinstance(value, str):
             words = json.dumps(value.split() if loc[-1] in ("command", "args") else [value], ensure_ascii=False)
             help_ = f"write each on its own: {words}" if len(words) < 100 else "write each on its own, in brackets"
@@ -142,7 +176,7 @@ def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str,
 
 
 def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _cut(text: str) -> str:
@@ -156,15 +190,17 @@ def _words(words: Iterable[str]) -> str:
 def _describe(model: type[Model] | None, field: str) -> str:
     name = fields_by_alias(model).get(field) if model else None
     text = model.model_fields[name].description if model and name else None
-    return f"{field}: {text[0].lower()}{text[1:]}" if text else ""
+    return f"`{field}` is {text[0].lower()}{text[1:].removesuffix('.')}" if text else ""
 
 
 def _unknown(field: str, model: type[Model] | None, owners: Mapping[str, Iterable[str]]) -> str:
     known = fields_by_alias(model) if model else {}
-    if match := closest(field, known):
-        return f"did you mean `{match}`?"
-    if others := sorted(owners.get(field, ())):
+    others = sorted(owners.get(field, ()))
+    match = closest(field, known)
+    if others and not (match and match.casefold() == field.casefold()):
         return f"`{field}` belongs to {' and '.join(others)}"
+    if match:
+        return f"did you mean `{match}`?"
     return (
         did_you_mean(field, known, noun="fields")
         or "leave it out, or begin its name with `x-` to keep it for your own tools"
@@ -219,10 +255,21 @@ def pruned(value: Any, errors: list[Any]) -> Any:
         loc: Loc = tuple(error["loc"])
         if error["type"] == "missing":
             loc = loc[:-1]
+        loc = _there(value, loc)
         if not loc:
             return None
         drop.add(loc)
     return _without(value, (), drop)
+
+
+def _there(value: Any, loc: Loc) -> Loc:
+    """The way as far as it goes in the value: an error may name a field of what a short form stands for."""
+    for i, part in enumerate(loc):
+        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if not is_there:
+            return loc[:i]
+        value = value[part]
+    return loc
 
 
 def _without(value: Any, at: Loc, drop: set[Loc]) -> Any:
@@ -238,7 +285,7 @@ def _without(value: Any, at: Loc, drop: set[Loc]) -> Any:
         for i, item in enumerate(value):
             if (*at, i) not in drop:
                 kept.append(_without(item, (*at, i), drop))
-            elif not isinstance(item, dict):
-                kept.append("" if not isinstance(item, str) else None)  # keeps the places of those behind it
+            elif not isinstance(item, dict | str):
+                kept.append("")  # keeps the places of those behind it; where a text is wrong too, it goes the next time
         return kept
     return value

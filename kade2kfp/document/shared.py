@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -211,6 +211,8 @@ class OutputParameter(Model):
 
 class Task(Model):
     """What all tasks share."""
+
+    short_forms: ClassVar[tuple[str, ...]] = ("image_pull_secrets",)
 
     id: Id = Field(description="The name by which arrows and references call it.")
     type: str = Field(description="What the task is.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -16,15 +17,16 @@ from pydantic_core import PydanticCustomError
 from kade2kfp.document.base import Takes
 from kade2kfp.steps import quantity
 
-_DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s)?")
 _SECONDS = (86400, 3600, 60, 1)
 MAX_SECONDS = 2**31 - 1
 # A dot, a letter and up to seven letters or digits (document.md, Rules): model.pkl, but not llama-3.1, not v1.2.
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}$")
 
 
-def _error(code: str, message: str, **context: Any) -> PydanticCustomError:
-    return PydanticCustomError(code, message, context)
+def _error(code: str, message: str, value: str = "", **context: Any) -> PydanticCustomError:
+    """An error of ours. The document's text goes in last: pydantic would fill in a `{help}` in it too."""
+    return PydanticCustomError(code, message, {**context, "value": value})
 
 
 def has_reference(value: object) -> bool:
@@ -91,7 +93,7 @@ def _quantity(value: Any) -> Any:
             found=kind_of(value),
             help="write `500m`, `2`, `1Gi`",
         )
-    text = value if isinstance(value, str) else _number_text(value)
+    text = value if isinstance(value, str) else number_text(value)
     if quantity_value(text) is None:
         shown = _quoted(str(value))
         raise _error(
@@ -103,10 +105,9 @@ def _quantity(value: Any) -> Any:
     return text
 
 
-def _number_text(value: float) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return str(int(value)) if value.is_integer() else format(value, "f").rstrip("0")
+def number_text(value: float) -> str:
+    """A number without an exponent, and without `.0` where it is whole."""
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else format(Decimal(repr(value)), "f")
 
 
 def kind_of(value: object) -> str:
@@ -201,6 +202,8 @@ _NAME_RULE = "it begins with a letter and has at most 63 letters, digits, `_` an
 _ID_RULE = "it has at most 63 letters, digits, `_` and `-`, and does not begin with `_` or `-`"
 _DNS_RULE = "it has lower-case letters, digits, `-` and `.`, at most 253, and begins and ends with a letter or digit"
 _ENV_RULE = "it has letters, digits and `_`, and does not begin with a digit"
+_SLUG_RULE = "it has words of lower-case letters and digits with single `-` between them, begins with a letter, and has at most 63"
+_PORT_RULE = "it has at most 15 lower-case letters, digits and `-`, a letter among them, and no `-` at its ends"
 _KEY_RULE = "it has letters, digits, `-`, `_` and `.`, at most 253"
 
 Name = Annotated[
@@ -218,12 +221,22 @@ EnvName = Annotated[
     BeforeValidator(_pattern("K104", r"[A-Za-z_][A-Za-z0-9_]*", "name of a variable", _ENV_RULE)),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
 ]
-# A Kubernetes object's name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
-DnsName = Annotated[
+Slug = Annotated[
     str,
-    Takes.RUN,
-    BeforeValidator(_pattern("K109", r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?", "Kubernetes name", _DNS_RULE)),
+    BeforeValidator(_pattern("K104", r"(?=.{1,63}$)[a-z][a-z0-9]*(-[a-z0-9]+)*", "slug", _SLUG_RULE)),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "maxLength": 63}),
 ]
+# A port's name: IANA_SVC_NAME, https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#ports
+PortName = Annotated[
+    str,
+    BeforeValidator(_pattern("K104", r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*", "name of a port", _PORT_RULE)),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 15}),
+]
+# A Kubernetes object's name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_DNS = BeforeValidator(_pattern("K109", DNS_NAME.pattern, "Kubernetes name", _DNS_RULE))
+DnsName = Annotated[str, Takes.RUN, _DNS]
+FixedDnsName = Annotated[str, _DNS]
 DataKey = Annotated[str, BeforeValidator(_pattern("K109", r"[-._a-zA-Z0-9]{1,253}", "key", _KEY_RULE))]
 Duration = Annotated[
     str,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from kade2kfp.document.pipeline import Parameter
 from kade2kfp.document.shared import TypedValue
-from kade2kfp.document.types import kind_of
+from kade2kfp.document.types import kind_of, number_text
 
 MAX_INTEGER = 2**53
+MAX_DEPTH = 100
 _WORDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -45,17 +47,39 @@ def problems(value: Any, declared: Parameter | TypedValue) -> Iterator[str]:
     if not is_of_type(value, declared.type):
         yield f"expected {_WORDS[declared.type]}, found {kind_of(value)}"
         return
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_INTEGER:
-        yield f"{value} is beyond 2^53: Kubeflow carries numbers as doubles and would change it"
+    if problem := _cannot_be_carried(value):
+        yield problem
+        return
     if declared.enum is not None and not any(same(value, one) for one in declared.enum):
         yield "it is not one of the values of `enum`"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if declared.minimum is not None and value < declared.minimum:
-            yield f"{value} is less than the minimum {declared.minimum:g}"
+            yield f"{value} is less than the minimum {number_text(declared.minimum)}"
         if declared.maximum is not None and value > declared.maximum:
-            yield f"{value} is more than the maximum {declared.maximum:g}"
+            yield f"{value} is more than the maximum {number_text(declared.maximum)}"
     if isinstance(value, str) and declared.pattern is not None and matches(declared.pattern, value) is False:
         yield "it does not match the `pattern`"
+
+
+def _cannot_be_carried(value: Any) -> str:
+    """Why a JSON value of the right type cannot go to Kubeflow, wherever in it that is; empty if it can."""
+    stack = [(value, 0)]
+    while stack:
+        one, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            return f"it is nested more than {MAX_DEPTH} levels deep"
+        if isinstance(one, int) and not isinstance(one, bool) and abs(one) > MAX_INTEGER:
+            shown = str(one) if one.bit_length() < 100 else "a number in it"
+            return f"{shown} is beyond 2^53: Kubeflow carries numbers as doubles and would change it"
+        if isinstance(one, float) and not math.isfinite(one):
+            return "it holds a number that is not finite"
+        if isinstance(one, str) and any("\ud800" <= char <= "\udfff" for char in one):
+            return "it holds text that is not Unicode"
+        if isinstance(one, list):
+            stack += [(item, depth + 1) for item in one]
+        elif isinstance(one, dict):
+            stack += [(item, depth + 1) for item in (*one, *one.values())]
+    return ""
 
 
 def same(one: Any, other: Any) -> bool:
@@ -139,3 +163,18 @@ def run_time_problem(value: Any) -> str:
                     else f"it holds `{bad}`, which {who} would replace"
                 )
     return ""
+
+
+def default_problem(value: Any) -> str:
+    """Why a value cannot be a parameter's default; empty if it can.
+
+    KFP's compiler writes no null (kfp/compiler/pipeline_spec_builder.py, to_protobuf_value).
+    """
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if one is None:
+            return "it holds null, which Kubeflow cannot write down"
+        if isinstance(one, list | dict):
+            stack += one if isinstance(one, list) else one.values()
+    return run_time_problem(value)

@@ -18,7 +18,7 @@ from kade2kfp.lowering.text import CannotLowerError, plain
 from kade2kfp.lowering.types import parameter_type
 from kade2kfp.steps.command import plain_env
 from kade2kfp.steps.model import ArtifactOutput, EnvValue, Import, Plan, Step
-from kade2kfp.steps.sources import Output, Param, RunInfo, Source, Text, literal, sources
+from kade2kfp.steps.sources import Arrived, Output, Param, RunInfo, Source, Text, literal, sources
 
 IMPORTED = "artifact"
 METRICS = "metrics"
@@ -168,6 +168,8 @@ def _only(text: Text, what: str) -> str | Source:
     parts = [part for part in text if part != ""]
     if len(parts) != 1:
         raise CannotLowerError(f"{what} mixes text and references")
+    if isinstance(parts[0], Arrived):
+        raise CannotLowerError(f"{what} cannot be the path of an artifact")
     return parts[0]
 
 

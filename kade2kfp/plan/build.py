@@ -10,7 +10,7 @@ from dataclasses import replace
 from kade2kfp.document.base import Model
 from kade2kfp.document.pipeline import Parameter, Volume
 from kade2kfp.document.shared import EnvVar, PullSecretRef, Resources, Retry, Task
-from kade2kfp.document.types import duration_seconds
+from kade2kfp.document.types import duration_seconds, number_text
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.connect import Connections, artifact_names, connect
 from kade2kfp.plan.inherit import Setting, Settings
@@ -18,7 +18,7 @@ from kade2kfp.steps import model as steps
 from kade2kfp.steps.frame import Frame
 from kade2kfp.steps.sources import Json, Output, RunInfo, Text, sources
 
-# A multi-arch image with python3 and sh, by digest so that a compiled pipeline never changes.
+# A multi-arch image with python3 and sh; `defaults.toolboxImage` can pin a digest of it.
 TOOLBOX_IMAGE = "python:3.11-slim"
 
 
@@ -88,7 +88,7 @@ def _parameter(analysis: Analysis, parameter: Parameter) -> steps.PlanParameter:
 
 
 def _limit(value: Json) -> str:
-    return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    return number_text(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> steps.Claim:
@@ -119,7 +119,8 @@ def _nodes(
     )
     nodes = task.nodes(frame)
     return tuple(
-        _finished(task, analysis.settings[task.id], node) if isinstance(node, steps.Step) else node for node in nodes
+        replace(node, cache_key=_cache_key(analysis, task, node)) if isinstance(node, steps.Step) else node
+        for node in nodes
     )
 
 
@@ -234,25 +235,27 @@ def _retry(analysis: Analysis, setting: Setting[Retry] | None) -> steps.Retry | 
     )
 
 
-def _finished(task: Task, settings: Settings, step: steps.Step) -> steps.Step:
-    return replace(step, cache_key=_cache_key(task, settings, step))
-
-
-def cacheable(task: Task, step: steps.Step) -> bool:
+def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
     """Whether taking a step's result from an earlier run is sound (document.md, cache)."""
     mounts = [mount for mount in step.mounts if isinstance(mount, steps.ClaimMount)]
+    # The data of a volume arrow may be seen through a mount that is read-only here: it is new in each run all the same.
+    on_volume = any(
+        flow.volume for arrows in (analysis.from_task, analysis.to_task) for flow in arrows.get(task.id, ())
+    )
     of_run = any(isinstance(source, RunInfo) for source in sources(_texts(step)))
     downloads_unverified = task.type == "loadData" and getattr(task, "sha256", None) is None
-    return all(mount.read_only and not mount.in_run for mount in mounts) and not of_run and not downloads_unverified
+    return all(one.read_only for one in mounts) and not on_volume and not of_run and not downloads_unverified
 
 
 def _texts(step: steps.Step) -> list[Text]:
-    return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, steps.EnvValue))]
+    names = [one.name for one in step.mounts if isinstance(one, steps.SecretMount)]
+    values = [one.value if isinstance(one, steps.EnvValue) else one.object for one in step.env]
+    return [*step.command, step.image, *names, *values]
 
 
-def _cache_key(task: Task, settings: Settings, step: steps.Step) -> str | None:
+def _cache_key(analysis: Analysis, task: Task, step: steps.Step) -> str | None:
     """A digest of what KFP's fingerprint leaves out (KFP: backend/src/v2/cacheutils/cache.go); None: not cached."""
-    if settings.get("cache") is False or not cacheable(task, step):
+    if analysis.settings[task.id].get("cache") is False or not cacheable(analysis, task, step):
         return None
     left_out = (step.env, step.mounts, step.security)
     if not step.env and not step.mounts and step.security == steps.Security():

@@ -206,7 +206,7 @@ def _scratch(
         if (
             parent
             and parent != working_dir
-            and not parent.startswith(("/home", "/root", "/tmp"))
+            and not any(inside(parent, folder) for folder in ("/home", "/root", "/tmp"))
             and (holds or unprivileged)
         ):
             wanted.add(parent)

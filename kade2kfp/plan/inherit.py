@@ -6,7 +6,7 @@ from the nearest that says it; where two nearest disagree, from none (document.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -19,6 +19,7 @@ from kade2kfp.document.shared import CommandTask, EnvVar, Task, TaskVolume
 
 T = TypeVar("T")
 INHERITED = ("image", "node_selector", "tolerations", "image_pull_secrets", "working_dir")
+_MERGED = ("env", "volumes")
 DEFAULTED = (
     "image",
     "resources",
@@ -63,7 +64,18 @@ def inherit(document: Document) -> dict[str, Settings]:
     """The settings of every task, by id (the first of equal ids counts)."""
     tasks = {task.id: task for task in reversed(document.tasks)}
     before = _before(document, tasks)
-    return {id_: _settings(document, task, list(_levels(id_, before, tasks))) for id_, task in tasks.items()}
+    said = {
+        field for task in tasks.values() for field in (*INHERITED, *_MERGED) if getattr(task, field, None) is not None
+    }
+    return {
+        id_: _settings(document, task, list(_levels(id_, before, tasks)) if _asks(task, said) else [])
+        for id_, task in tasks.items()
+    }
+
+
+def _asks(task: Task, said: Iterable[str]) -> bool:
+    """Whether something that some task says could come to this one: if not, nobody looks through all before it."""
+    return any(field in _MERGED or getattr(task, field, None) is None for field in said)
 
 
 def _before(document: Document, tasks: Mapping[str, Task]) -> dict[str, list[str]]:
@@ -129,7 +141,8 @@ def _own(model: Model, field: str, origin: str) -> Setting[Any] | None:
 
 
 def _own_of(field: str, task: Task) -> Setting[Any] | None:
-    return _own(task, field, task.id)
+    setting = _own(task, field, task.id)
+    return None if setting is None or _of_item(setting.value) else setting
 
 
 def _nearest(
@@ -145,12 +158,23 @@ def _nearest(
 
 
 def _plain(variable: EnvVar) -> bool:
-    """Secrets never go from task to task; an item is known only in its own iteration."""
-    return variable.value_from is None and "{{item" not in (variable.value or "").replace(" ", "")
+    """Secrets never go from task to task."""
+    return variable.value_from is None and not _of_item(variable)
 
 
 def _shareable(volume: TaskVolume) -> bool:
-    return volume.secret is None
+    return volume.secret is None and not _of_item(volume)
+
+
+def _of_item(value: object) -> bool:
+    """Whether a text in the value refers to an item, which is known only in its own iteration."""
+    if isinstance(value, str):
+        return "{{item" in value.replace(" ", "")
+    if isinstance(value, Model):
+        return any(_of_item(getattr(value, field)) for field in type(value).model_fields)
+    if isinstance(value, dict):
+        return any(_of_item(one) for one in value.values())
+    return isinstance(value, list) and any(_of_item(one) for one in value)
 
 
 def _merged(
@@ -166,10 +190,8 @@ def _merged(
     own = [Setting(one, one.at, task.id) for one in getattr(task, field) or ()]
     result, quarrels = list(own), {}
     taken = {key(setting.value) for setting in own}
-    keys = [key(one) for level in levels for before in level for one in getattr(before, field) or () if shareable(one)]
-    for name in dict.fromkeys(keys):
-        if name in taken:
-            continue
+    given = (one for level in levels for before in level for one in getattr(before, field) or ())
+    for name in dict.fromkeys(key(one) for one in given if key(one) not in taken and shareable(one)):
         setting, quarrel = _nearest(levels, partial(_element, field, name, key, shareable))
         if setting:
             taken.add(name)

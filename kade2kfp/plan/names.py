@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from kade2kfp.document.pipeline import Envelope
 from kade2kfp.document.shared import Task
+from kade2kfp.tasks.load_data import IMPORT_END
 
 MAX_NAME = 50
 """Characters of a step's name. Argo's pod names and KFP's executor names add to it, within Kubernetes' 63 of a label."""
@@ -30,22 +31,32 @@ def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """The names, numbered from the second on where they are equal: `train`, `train-2`."""
     used, result = set(taken), []
     for name in names:
-        candidate, number = name, 1
-        while candidate in used:
-            number += 1
-            end = f"-{number}"
-            candidate = name[: MAX_NAME - len(end)].rstrip("-") + end
+        candidate = _free(name, used)
         used.add(candidate)
         result.append(candidate)
     return result
 
 
+def _free(name: str, taken: Set[str], ends: tuple[str, ...] = ("",)) -> str:
+    """The name, with a number if it must be, so that it is free with each of the ends."""
+    candidate, number = name, 1
+    while any(candidate + end in taken for end in ends):
+        number += 1
+        end = f"-{number}"
+        candidate = name[: MAX_NAME - len(end)].rstrip("-") + end
+    return candidate
+
+
 def step_names(tasks: Iterable[Task]) -> dict[str, str]:
     """The name of each task's step in KFP, by the task's id (the first of equal ids counts)."""
-    by_id = {task.id: task for task in reversed(tuple(tasks))}
-    ordered = [by_id.pop(task.id) for task in tasks if task.id in by_id]
-    wanted = [step_slug(slug(task.name or "") or task.id) for task in ordered]
-    return dict(zip((task.id for task in ordered), unique(wanted), strict=True))
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for task in tasks:
+        if task.id not in names:
+            ends = ("", IMPORT_END) if getattr(task, "scheme", "") == "store" else ("",)
+            names[task.id] = _free(step_slug(slug(task.name or "") or task.id), taken, ends)
+            taken.update(names[task.id] + end for end in ends)
+    return names
 
 
 def pipeline_slug(pipeline: Envelope) -> str:

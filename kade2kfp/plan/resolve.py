@@ -8,21 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kade2kfp.diagnostics.model import Diagnostic, Pointer
-from kade2kfp.document.base import Model, Takes, fields_by_alias, takes
+from kade2kfp.document.base import Model, Takes, alias, fields_by_alias, takes
 from kade2kfp.document.pipeline import Parameter
 from kade2kfp.document.read import Document
-from kade2kfp.document.references import FORMS, Expression, Misfit, parse
+from kade2kfp.document.references import Expression, Misfit, parse
 from kade2kfp.document.shared import Task
-from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.document.suggest import closest
+from kade2kfp.document.values import problems as value_problems
 from kade2kfp.plan.targets import Target, find
 from kade2kfp.plan.walk import Place, texts
 from kade2kfp.steps.sources import Param, Text
 
 Known = Mapping[str, Any]
 """Values of parameters that are known at compile: defaults, and what --set gives."""
-
-
-_NAMES_NOTHING = ("K300", "K301", "K305", "K306")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,10 @@ class Resolution:
     references: tuple[Reference, ...]
     run_texts: Mapping[Pointer, Text] = field(default_factory=dict)
     compiled: Mapping[Pointer, str] = field(default_factory=dict)
-    unresolved: bool = False
-    """Whether some reference names nothing: what it should have named is then not known to be unused."""
     whole: Mapping[Pointer, Reference] = field(default_factory=dict)
     """References that are their field's whole string."""
+    settled: Mapping[Pointer, Place] = field(default_factory=dict)
+    """Places with a `{{` of which nothing is in doubt: no mistake, and at compile no item of an iteration."""
 
     def text(self, pointer: Pointer, raw: str | None) -> Text:
         """The text of a field that takes references at run time."""
@@ -72,6 +70,7 @@ def resolve(document: Document, names: Mapping[str, str], given: Known) -> tuple
     run_texts: dict[Pointer, Text] = {}
     compiled: dict[Pointer, str] = {}
     whole: dict[Pointer, Reference] = {}
+    settled: dict[Pointer, Place] = {}
     found: list[Diagnostic] = []
     for holder, place in _places(document):
         if "{{" not in place.text:
@@ -89,7 +88,7 @@ def resolve(document: Document, names: Mapping[str, str], given: Known) -> tuple
             if isinstance(piece, str):
                 parts.append(piece)
             elif isinstance(piece, Misfit):
-                found.append(_misfit(place, piece))
+                found.append(_misfit(document, place, piece))
             else:
                 reference, problem = _reference(document, names, holder, place, piece)
                 if problem:
@@ -105,13 +104,16 @@ def resolve(document: Document, names: Mapping[str, str], given: Known) -> tuple
                 for part in parts
                 if isinstance(part, str) or part.target.source
             )
+            if len(parts) == len(pieces):
+                settled[place.pointer] = place
         else:
-            text, problems = _compile(place, parts, known)
+            text, problems = _compile(document, place, parts, known)
             found += problems
-            if not problems and len(parts) == len(pieces):
+            if text is not None and not problems and len(parts) == len(pieces):
                 compiled[place.pointer] = text
-    unresolved = any(one.code in _NAMES_NOTHING for one in found)
-    return Resolution(tuple(references), run_texts, compiled, unresolved, whole), found
+                if all(isinstance(part, str) or isinstance(part.target.source, Param) for part in parts):
+                    settled[place.pointer] = place
+    return Resolution(tuple(references), run_texts, compiled, whole, settled), found
 
 
 def _places(document: Document) -> Iterator[tuple[Task | None, Place]]:
@@ -157,7 +159,8 @@ def _reference(
     return Reference(place, expression, target, holder.id if holder else ""), None
 
 
-def _compile(place: Place, parts: list[Any], known: Known) -> tuple[str, list[Diagnostic]]:
+def _compile(document: Document, place: Place, parts: list[Any], known: Known) -> tuple[str | None, list[Diagnostic]]:
+    """The text; None where a default in it is wrong, which is said there."""
     texts_, problems = [], []
     for part in parts:
         if isinstance(part, str):
@@ -166,6 +169,8 @@ def _compile(place: Place, parts: list[Any], known: Known) -> tuple[str, list[Di
         name, expression = part.expression.name, part.expression
         if part.expression.root != "params":
             texts_.append(expression.text)  # an item: put in when the iteration is expanded
+        elif _is_wrong(parameter(document, name), document, known):
+            return None, []
         elif name in known:
             texts_.append(as_text(known[name]))
         else:
@@ -179,6 +184,12 @@ def _compile(place: Place, parts: list[Any], known: Known) -> tuple[str, list[Di
                 )
             )
     return "".join(texts_), problems
+
+
+def _is_wrong(declared: Parameter | None, document: Document, known: Known) -> bool:
+    if declared is None or document.is_torn(declared.place("default")):
+        return True
+    return declared.name in known and any(value_problems(known[declared.name], declared))
 
 
 def as_text(value: Any) -> str:
@@ -214,19 +225,32 @@ def _not_here(place: Place, holder: Task | None) -> Diagnostic:
     taking = [name for name, field_ in fields_by_alias(model).items() if takes(model, field_) is Takes.RUN]
     help_ = "it must be written out here"
     if taking:
+        taking += ["env"] if "env" in model.model_fields else []
         help_ += "; references can stand in " + ", ".join(f"`{name}`" for name in taking)
-    return Diagnostic("K302", f"`{_field_name(place)}` takes no references", place.pointer, help_, within=(start, end))
+    message = f"no reference can stand in `{alias(place.model, place.field)}`"
+    return Diagnostic("K302", message, place.pointer, help_, within=(start, end))
 
 
-def _misfit(place: Place, misfit: Misfit) -> Diagnostic:
+def _misfit(document: Document, place: Place, misfit: Misfit) -> Diagnostic:
     shown = misfit.text if len(misfit.text) <= 60 else misfit.text[:57] + "..."
-    inner = misfit.text.strip("{} ")
-    forms = [form.strip("{}") for form in FORMS]
-    suggestion = did_you_mean(inner, forms)
-    help_ = "write `{{{{` for a literal `{{`; references are " + ", ".join(FORMS)
-    if suggestion.startswith("did you mean"):
-        help_ = suggestion.replace("`", "`{{", 1).replace("`?", "}}`?") + " Write `{{{{` for a literal `{{`"
+    meant = _meant(document, misfit.text.strip("{} "))
+    help_ = f"did you mean `{{{{{meant}}}}}`?" if meant else "one is written {{params.NAME}}, {{tasks.ID.outputs.NAME}}"
+    help_ += " For a literal `{{` write `{{{{`" if meant else "; for a literal `{{` write `{{{{`"
     return Diagnostic("K300", f"`{shown}` is not a reference", place.pointer, help_, within=(misfit.start, misfit.end))
+
+
+def _meant(document: Document, inner: str) -> str:
+    """The reference that was probably meant, without its braces, or nothing."""
+    parts = inner.split(".")
+    if parameter(document, inner) is not None:
+        return f"params.{inner}"
+    if parts[0] == "tasks" and len(parts) == 3:
+        return f"tasks.{parts[1]}.outputs.{parts[2]}"
+    if parts[0] == "run" and len(parts) == 2:
+        return f"run.{closest(parts[1], ('id', 'name', 'status')) or 'id'}"
+    root = closest(parts[0], ("params", "tasks", "item", "run")) if len(parts) > 1 else None
+    guess = ".".join([root, *parts[1:]]) if root else ""
+    return guess if guess and isinstance(parse("{{" + guess + "}}")[0], Expression) else ""
 
 
 def parameter(document: Document, name: str) -> Parameter | None:

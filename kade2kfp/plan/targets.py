@@ -53,14 +53,16 @@ def _param(document: Document, name: str) -> Target | Diagnostic | None:
     for parameter in document.parameters:
         if parameter.name == name:
             return Target(Param(name, parameter.type), parameter.type)
-    if name in document.damaged["parameters"]:
+    if document.may_have("parameters", name):
         return None
     known = [parameter.name for parameter in document.parameters]
-    return _problem("K301", f"there is no parameter `{name}`", did_you_mean(name, known, noun="parameters"))
+    help_ = did_you_mean(name, known, noun="parameters") if known else "add it to the pipeline's `parameters`"
+    return _problem("K301", f"there is no parameter `{name}`", help_)
 
 
 def _run(document: Document, holder: Task | None, expression: Expression) -> Target | Diagnostic:
-    if expression.name == "status" and (holder is None or holder.id != document.pipeline.on_exit):
+    unnamed = holder is not None and holder.place("id") in document.assumed
+    if expression.name == "status" and not unnamed and (holder is None or holder.id != document.pipeline.on_exit):
         return _problem(
             "K310",
             "`run.status` is known only in the exit task",
@@ -105,13 +107,17 @@ def _common(values: list[Any]) -> Type:
 
 def _item(document: Document, holder: Task | None, expression: Expression) -> Target | Diagnostic | None:
     found = iteration(document, holder)
+    if isinstance(holder, Job | Condition) and document.is_torn(holder.place("for_each")):
+        return None
     if found is None:
         if isinstance(holder, Job | Condition) and holder.for_each is not None:
             return None
         return _problem(
             "K309",
             f"{expression.text} stands outside an iteration",
-            "give this task a `forEach`, or leave the reference out",
+            "give this task a `forEach`, or leave the reference out"
+            if holder
+            else "put it into the task that is repeated",
         )
     _, each = found
     key = expression.name or None
@@ -127,11 +133,9 @@ def _item(document: Document, holder: Task | None, expression: Expression) -> Ta
             return Target(Item(None, kind), kind, known_item=True)
         keys = [set(item) if isinstance(item, dict) else set() for item in each.items]
         if not all(key in one for one in keys):
-            return _problem(
-                "K309",
-                f"not every item has the key `{key}`",
-                did_you_mean(key, set().union(*keys), noun="keys"),
-            )
+            every = set().union(*keys)
+            help_ = "add it to each item" if key in every else did_you_mean(key, every, noun="keys")
+            return _problem("K309", f"not every item has the key `{key}`", help_)
         kind = _common([item[key] for item in each.items])
         return Target(Item(key, kind), kind, known_item=True)
     return Target(Item(key, "string"), "string")
@@ -142,7 +146,7 @@ def _of_task(
 ) -> Target | Diagnostic | None:
     task = document.task(expression.task)
     if task is None:
-        if expression.task in document.damaged["tasks"]:
+        if document.may_have("tasks", expression.task):
             return None
         return _problem("K305", f"there is no task `{expression.task}`", _suggest_task(document, expression.task))
     if holder is not None and holder.id == task.id:
@@ -193,7 +197,10 @@ def _output(task: Task, name: str) -> tuple[str, Type] | Diagnostic:
     known = outputs_of(task)
     if name in known:
         return name, known[name]
-    return _problem("K306", f"the task `{task.id}` has no output `{name}`", did_you_mean(name, known, noun="outputs"))
+    help_ = did_you_mean(name, known, noun="outputs")
+    if not known and isinstance(task, CommandTask):
+        help_ = f'add it to the task\'s `outputs`: {{"name": "{name}", "type": ..., "path": ...}}'
+    return _problem("K306", f"the task `{task.id}` has no output `{name}`", help_)
 
 
 def has_metrics(task: Task) -> bool:

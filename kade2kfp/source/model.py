@@ -12,6 +12,7 @@ from kade2kfp.source.lines import Lines
 
 if TYPE_CHECKING:
     from kade2kfp.source.places import Places
+    from kade2kfp.source.seek import Seeker
 
 
 class Object(dict[str, Any]):
@@ -39,7 +40,7 @@ class Source:
     root: object = MISSING
     diagnostics: tuple[Diagnostic, ...] = ()
     scanned: Places | None = field(default=None, repr=False)
-    """The places, where reading has found them already."""
+    """The places, where reading has found them already; else the text has no mistake, and they are sought in it."""
 
     def span(self, pointer: Pointer, *, on_key: bool = False, within: tuple[int, int] | None = None) -> Span | None:
         """Where the value at a pointer stands.
@@ -68,9 +69,9 @@ class Source:
         return Lines(self.text)
 
     @cached_property
-    def _places(self) -> Places:
+    def _places(self) -> Places | Seeker:
         if self.scanned is not None:
             return self.scanned
-        from kade2kfp.source.scan import scan  # compiles many expressions, which most calls can do without
+        from kade2kfp.source.seek import Seeker
 
-        return scan(self.text).places
+        return Seeker(self.text)

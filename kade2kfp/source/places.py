@@ -32,7 +32,7 @@ Kid = Place | int
 
 @dataclass(slots=True, eq=False)
 class Places:
-    """The places of a text's values. `ends` has the ends of what is not written as JSON asks, by its start."""
+    """The places of a text's values. `ends` has ends by starts: of what is not written as JSON asks, and of what was asked for."""
 
     text: str
     root: Kid | None = None
@@ -66,7 +66,9 @@ class Places:
         if known is not None:
             return start, known
         match = QUOTED.match(self.text, start) or WORD.match(self.text, start)
-        return start, match.end() if match else start
+        # A long text with many references is asked for many times.
+        self.ends[start] = end = match.end() if match else start
+        return start, end
 
     def _part(self, at: int, start: int, end: int) -> tuple[int, int]:
         """Start and end of a part of the text that begins at `at`."""

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from kade2kfp.steps.model import ArtifactOutput, EnvValue, Step
 from kade2kfp.steps.script import embed
-from kade2kfp.steps.sources import Source, Text, any_source
+from kade2kfp.steps.sources import Arrived, Source, Text, any_source
 
 # What Argo, Kubernetes or KFP's driver would take for its own is cut in between, and put together in the step:
 # Argo substitutes `{{...}}` (util/template), Kubernetes expands `$(VAR)` and folds `$$`, each twice
@@ -66,9 +66,13 @@ def _runs(text: Text, places: Places) -> Iterator[tuple[bool, str]]:
     """The text as values and literals, each with whether it is a value; no two literals beside each other, none empty."""
     for is_value, run in groupby(text, key=lambda part: not isinstance(part, str)):
         if is_value:
-            yield from ((True, places.value(part)) for part in run if not isinstance(part, str))
+            yield from ((True, _value(part, places)) for part in run if not isinstance(part, str))
         elif joined := "".join(part for part in run if isinstance(part, str)):
             yield False, joined
+
+
+def _value(part: Source | Arrived, places: Places) -> str:
+    return places.input_path(part.input) if isinstance(part, Arrived) else places.value(part)
 
 
 def is_plain(text: Text) -> bool:
@@ -79,7 +83,7 @@ def is_plain(text: Text) -> bool:
 def needs_script(step: Step) -> bool:
     """Whether the step cannot be started directly and so needs a shell in its image."""
     return bool(
-        step.inputs
+        any(arrived.path for arrived in step.inputs)
         or step.outputs
         or step.parameters
         or step.metrics
@@ -144,7 +148,7 @@ def _operations(step: Step, places: Places) -> Iterator[str]:
     for file in step.files:
         yield from ("+", base64.b64encode(file.content).decode())
         yield from _literal("f", file.path)
-    for arrived in step.inputs:
+    for arrived in (one for one in step.inputs if one.path):
         yield from ("+", places.input_path(arrived.name))
         yield from _literal("i" if arrived.kind == "directory" else "j", arrived.path)
     for output in step.outputs:

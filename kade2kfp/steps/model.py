@@ -97,7 +97,7 @@ class VolumeOutput:
 class ArtifactInput:
     """An artifact, output `output` of the step or import `step`, that the step finds at `path`.
 
-    `name` is unique among the step's inputs. A file that goes into a directory has kind `file` and a path in it.
+    `name` is unique among the step's inputs. An empty `path` leaves it where it arrives (`Arrived`). A file that goes into a directory has kind `file` and a path in it.
     """
 
     name: str

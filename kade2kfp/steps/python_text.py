@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import tokenize
-from collections.abc import Iterator
+import re
 from functools import cache
 
 from kade2kfp.resources import read_text
 
-# From Python 3.12 (3.14) on, the tokens inside an f-string (t-string) are listed one by one.
-_PARTED = {
-    getattr(tokenize, f"{letter}STRING_{end}"): step
-    for letter in "FT"
-    for end, step in (("START", 1), ("END", -1))
-    if hasattr(tokenize, f"{letter}STRING_{end}")
-}
-_UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
-_Piece = tuple[int, str, bool]  # type of token, text, whether space stands before it
+# Of Python's tokens only those are told apart that matter here. `tokenize` would do it too, at the price of half a
+# `validate`, and differently under each Python.
+_PIECE = re.compile(
+    r"""
+    (?P<text>[rRbBuU]{0,2}(?:
+        '''(?:[^'\\]|\\.|'(?!''))*'''
+        |\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"
+        |'(?:[^'\\\n]|\\.)*'
+        |"(?:[^"\\\n]|\\.)*"
+    ))
+    |(?P<space>(?:[ \t\f]|\\\r?\n)+)
+    |(?P<end>\r?\n)
+    |(?P<note>\#[^\n]*)
+    |(?P<bracket>[()\[\]{}])
+    |(?P<code>[^\s'"\#()\[\]{}\\]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @cache
@@ -36,61 +43,59 @@ def embed_python(name: str) -> str:
 def shrink(source: str) -> str:
     """Drop from a Python source what does not change how it runs.
 
+    Quotes of the same kind inside an f-string (Python 3.12, PEP 701) are not understood.
+
     Raises:
-        SyntaxError, tokenize.TokenError: It is no Python.
+        SyntaxError: It is no Python.
     """
     lines: list[str] = []
-    filled = [True]  # for each open block, whether a statement of it has been written
-    statement: list[_Piece] = []
-    for kind, text, spaced in _pieces(source):
-        if kind == tokenize.INDENT:
-            filled.append(False)
-        elif kind == tokenize.DEDENT:
-            if not filled.pop():
-                lines.append(" " * len(filled) + "pass")
-        elif kind != tokenize.NEWLINE:
-            statement.append((kind, text, spaced))
+    blocks = [(0, True)]  # for each open block its column, and whether a statement of it has been written
+    statement, only_text, spaced, depth, indent = "", True, False, 0, ""
+    at = 0
+    for match in _PIECE.finditer(source + "\n"):
+        kind, piece = match.lastgroup, match[0]
+        if match.start() != at:
+            break
+        at = match.end()
+        if kind == "end" and depth == 0:
+            if statement:
+                column = _column(indent)
+                while column < blocks[-1][0]:
+                    _close(blocks, lines)
+                if column > blocks[-1][0]:
+                    blocks.append((column, False))
+                if not only_text:  # else a docstring
+                    blocks[-1] = (blocks[-1][0], True)
+                    lines.append(" " * (len(blocks) - 1) + statement)
+            statement, only_text, spaced, indent = "", True, False, ""
+        elif kind in ("space", "end", "note"):
+            spaced = True
+            if not statement and kind == "space":
+                indent = piece
         else:
-            if any(piece[0] != tokenize.STRING for piece in statement):  # else a docstring
-                filled[-1] = True
-                lines.append(" " * (len(filled) - 1) + _joined(statement))
-            statement = []
+            depth += (piece in "([{") - (piece in ")]}") if kind == "bracket" else 0
+            only_text = only_text and kind == "text"
+            if (spaced and statement and _glues(statement[-1], piece[0])) or (statement[-1:], piece[0]) == ("{", "{"):
+                statement += " "
+            statement += piece
+            spaced = False
+    if at <= len(source) or depth:
+        raise SyntaxError(f"not Python, from character {at} on")
+    while len(blocks) > 1:
+        _close(blocks, lines)
     return "\n".join(lines) + "\n"
 
 
-def _pieces(source: str) -> Iterator[_Piece]:
-    """The tokens that count; an f-string is one piece, as it is written."""
-    lines = list(io.StringIO(source))  # split as tokenize does: not at form feeds
-    depth, begin, before = 0, (0, 0), (0, 0)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        step = _PARTED.get(token.type, 0)
-        if step == 1 and depth == 0:
-            begin = token.start
-        depth += step
-        if depth or token.type in _UNSEEN or token.type == tokenize.ENDMARKER:
-            continue
-        start = begin if step else token.start
-        kind = tokenize.OP if step else token.type
-        yield kind, _between(lines, start, token.end) if step else token.string, start != before
-        before = token.end
+def _close(blocks: list[tuple[int, bool]], lines: list[str]) -> None:
+    """Close the innermost block; one that only had a docstring passes."""
+    _, filled = blocks.pop()
+    if not filled:
+        lines.append(" " * len(blocks) + "pass")
 
 
-def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The source from one position up to another."""
-    (first, left), (last, right) = start, end
-    if first == last:
-        return lines[first - 1][left:right]
-    return lines[first - 1][left:] + "".join(lines[first : last - 1]) + lines[last - 1][:right]
-
-
-def _joined(statement: list[_Piece]) -> str:
-    """One statement on one line; a space only where one stood and two tokens could become one without it."""
-    text = ""
-    for _, piece, spaced in statement:
-        if (spaced and text and _glues(text[-1], piece[0])) or (text[-1:], piece[0]) == ("{", "{"):
-            text += " "
-        text += piece
-    return text
+def _column(indent: str) -> int:
+    """The column that an indentation leads to, with Python's tab stops; a form feed begins anew."""
+    return len(indent.rpartition("\f")[2].expandtabs(8))
 
 
 def _glues(left: str, right: str) -> bool:

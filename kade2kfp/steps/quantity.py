@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 
 _QUANTITY = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]+))?", re.ASCII)
@@ -28,6 +29,7 @@ _SIZE = re.compile(r"(0|[1-9][0-9]{0,99})([EPTGMK]i|[EPTGM])?", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,100}m?|[0-9]{0,100}\.[0-9]{1,3}", re.ASCII)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Fraction:
     """The exact value of a quantity such as `1.5Gi`, `100u` or `2e3`.
 

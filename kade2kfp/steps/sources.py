@@ -62,9 +62,16 @@ class Collect:
     type: Type = "array"
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Where the artifact of one of the step's own inputs has arrived: a path, of a file or a folder."""
+
+    input: str
+
+
 Source = Param | Output | Item | RunInfo | OneOf | Collect
-Text = tuple[str | Source, ...]
-"""Literal pieces and sources, to be written one after the other. `()` is the empty text."""
+Text = tuple[str | Source | Arrived, ...]
+"""Literal pieces, sources and places, to be written one after the other. `()` is the empty text."""
 
 
 def literal(text: Text) -> str | None:
@@ -81,5 +88,5 @@ def sources(texts: Iterable[Text]) -> Iterator[Source]:
     """All sources of all texts, in order, repeated ones too."""
     for text in texts:
         for part in text:
-            if not isinstance(part, str):
+            if not isinstance(part, str | Arrived):
                 yield part

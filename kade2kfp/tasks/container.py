@@ -10,11 +10,10 @@ from pydantic import Field
 from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model
 from kade2kfp.document.shared import CommandTask, Gate, KeyRef
+from kade2kfp.document.types import PortName
 from kade2kfp.steps.frame import Frame, Nodes
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-# A port's name: IANA_SVC_NAME, https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#ports
-PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$")]
 
 
 class ContainerPort(Model):

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model, Takes
 from kade2kfp.document.shared import CommandTask
-from kade2kfp.document.types import CompileInteger, Id
+from kade2kfp.document.types import CompileInteger, Id, kind_of
+
+
+def _items(value: Any) -> Any:
+    if isinstance(value, list | str):
+        return value
+    help_ = 'write the items themselves, such as ["a", "b"], or one reference: "{{params.grid}}"'
+    context = {"found": kind_of(value), "help": help_}
+    raise PydanticCustomError("K102", "expected a list or a reference, found {found}", context)
 
 
 class ForEach(Model):
     """What a job is repeated for; exactly one of items, matrix and each."""
 
-    items: Annotated[list[Any] | str, Takes.RUN] | None = Field(
+    items: Annotated[list[Any] | str, Takes.RUN, BeforeValidator(_items)] | None = Field(
         default=None, description="A list, or one reference to an array."
     )
     matrix: dict[str, list[Any]] | None = Field(

@@ -14,10 +14,11 @@ from kade2kfp.document.types import AbsolutePath, DnsName, has_reference, kind_o
 from kade2kfp.steps.frame import Frame, Nodes
 from kade2kfp.steps.model import ArtifactInput, Import, SecretMount
 from kade2kfp.steps.python_text import embed_python
-from kade2kfp.steps.sources import Text
+from kade2kfp.steps.sources import Arrived, Text
 
+IMPORT_END = "-import"
+"""What the name of a store's import has behind the name of the step that unpacks it."""
 _HEADERS = "/kade/headers"
-_ARRIVED = "/tmp/kade2kfp/arrived"
 
 Decompress = Literal["auto", "none", "zip", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst", "gz", "bz2", "xz", "zst"]
 
@@ -101,9 +102,9 @@ class LoadData(Task):
             step = replace(step, mounts=(*step.mounts, headers))
             words += [("--headers",), (_HEADERS,)]
         if self.scheme == "store":
-            imported = Import(self.id, f"{step.name}-import", f"{step.display_name} (import)", url)
-            arrived = ArtifactInput("data", imported.name, "artifact", _ARRIVED, "directory")
-            words += [("--from-file",), (_ARRIVED,)]
+            imported = Import(self.id, step.name + IMPORT_END, f"{step.display_name} (import)", url)
+            arrived = ArtifactInput("data", imported.name, "artifact", "", "directory")
+            words += [("--from-file",), (Arrived("data"),)]
             return imported, replace(step, command=tuple(words), inputs=(arrived,))
         if self.scheme == "file":
             words.append(("--allow-file",))

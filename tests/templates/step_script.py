@@ -22,7 +22,8 @@ SHELLS = {
     "bash": ("bash",),
     "bash-posix": ("bash", "--posix"),
 }
-AWKS = {"mawk": ("mawk",), "gawk": ("gawk",), "busybox": ("busybox", "awk"), "original-awk": ("original-awk",)}
+# Each is put into a folder as `awk`; busybox goes by the name it is called by.
+AWKS = ("mawk", "gawk", "busybox", "original-awk")
 
 each_shell = pytest.mark.parametrize("shell", SHELLS)
 # 0 is root. Neither has a home.
@@ -33,7 +34,9 @@ def program(name: str) -> str:
     """Where a program is; a test that needs one that is missing fails and says how to get it."""
     found = shutil.which(name)
     if found is None:
-        pytest.fail(f"{name} is missing: apt-get install busybox gawk mawk original-awk (scripts/packages.sh --install)")
+        pytest.fail(
+            f"{name} is missing: apt-get install busybox gawk mawk original-awk (scripts/packages.sh --install)"
+        )
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from .step_script import Box, each_shell, each_user, program, step
 
 # In every path: spaces, both quotes, a dollar, a backslash, a glob, a letter that is not ASCII.
-ODD = "it's \"a\" $HOME\\ * 한"
+ODD = 'it\'s "a" $HOME\\ * 한'
 
 
 @pytest.fixture
@@ -30,7 +30,17 @@ def test_a_folder_that_arrived_is_there_with_all_its_entries(box: Box, tmp_path:
     arrive(tmp_path / ODD / "arrived", a="1", __hidden="2", ____two="3")
     arrive(tmp_path / ODD / "arrived" / "b c", d="4")
     (tmp_path / ODD / "arrived" / "dangling").symlink_to("/nowhere")
-    done = box("+", f"/box/{ODD}/arrived", "i", f"/tmp/{ODD}/in", "--", "sh", "-c", 'cd "$0" && ls -A && cat "b c/d"', f"/tmp/{ODD}/in")
+    done = box(
+        "+",
+        f"/box/{ODD}/arrived",
+        "i",
+        f"/tmp/{ODD}/in",
+        "--",
+        "sh",
+        "-c",
+        'cd "$0" && ls -A && cat "b c/d"',
+        f"/tmp/{ODD}/in",
+    )
     assert (done.code, done.err) == (0, "")
     *names, content = done.out.decode().splitlines()
     assert sorted(names) == sorted(["a", ".hidden", "..two", "b c", "dangling"])
@@ -82,7 +92,9 @@ def test_a_folder_that_is_where_it_belongs_already_stays_as_it_is(shell: str, tm
 @each_shell
 def test_a_single_file_that_arrived_for_a_folder_lies_in_it(shell: str, tmp_path: Path) -> None:
     arrive(tmp_path / "s3", file="1")
-    assert step(shell, "+", f"{tmp_path}/s3/file", "i", f"{tmp_path}/in", "--", "cat", f"{tmp_path}/in/file").out == b"1"
+    assert (
+        step(shell, "+", f"{tmp_path}/s3/file", "i", f"{tmp_path}/in", "--", "cat", f"{tmp_path}/in/file").out == b"1"
+    )
 
 
 @each_shell
@@ -145,7 +157,9 @@ def test_an_output_folder_is_empty_before_the_command(shell: str, letter: str, t
     (tmp_path / "out" / "link").symlink_to(tmp_path / "elsewhere")
     inode = (tmp_path / "out").stat().st_ino
     register = ("+", f"{tmp_path}/kfp") if letter == "o" else ()
-    done = step(shell, *register, letter, f"{tmp_path}/out", "--", "sh", "-c", f"ls -A {tmp_path}/out; touch {tmp_path}/out/x")
+    done = step(
+        shell, *register, letter, f"{tmp_path}/out", "--", "sh", "-c", f"ls -A {tmp_path}/out; touch {tmp_path}/out/x"
+    )
     assert (done.code, done.out, done.err) == (0, b"", "")
     assert (tmp_path / "out").stat().st_ino == inode, "on a volume it may be a mount"
     assert (tmp_path / "elsewhere" / "kept").exists()
@@ -163,7 +177,16 @@ def test_an_output_file_of_an_earlier_run_is_gone_before_the_command(shell: str,
 @each_shell
 def test_nothing_is_deleted_where_the_user_keeps_things(shell: str, tmp_path: Path) -> None:
     arrive(tmp_path / "claim", kept="1", file="2")
-    words = ("+", f"{tmp_path}/kfp/o", "O", f"{tmp_path}/claim", "+", f"{tmp_path}/kfp/p", "P", f"{tmp_path}/claim/file")
+    words = (
+        "+",
+        f"{tmp_path}/kfp/o",
+        "O",
+        f"{tmp_path}/claim",
+        "+",
+        f"{tmp_path}/kfp/p",
+        "P",
+        f"{tmp_path}/claim/file",
+    )
     done = step(shell, *words, "--", "true")
     assert (done.code, done.err) == (0, "")
     assert (tmp_path / "kfp" / "o" / "kept").read_text() == "1"
@@ -177,7 +200,20 @@ def test_nothing_is_deleted_where_the_user_keeps_things(shell: str, tmp_path: Pa
 @each_shell
 def test_every_output_that_was_not_written_is_named(shell: str, tmp_path: Path) -> None:
     where = f"{tmp_path}/{ODD}"
-    words = ("+", f"{where}/k1", "o", f"{where}/o", "+", f"{where}/k2", "p", f"{where}/p", "d", f"{where}/d", "D", f"{where}/D")
+    words = (
+        "+",
+        f"{where}/k1",
+        "o",
+        f"{where}/o",
+        "+",
+        f"{where}/k2",
+        "p",
+        f"{where}/p",
+        "d",
+        f"{where}/d",
+        "D",
+        f"{where}/D",
+    )
     done = step(shell, *words, "--", "rm", "-r", f"{where}/o")
     assert done.code == 65
     assert done.own == [
@@ -265,7 +301,6 @@ def test_what_the_image_lacks_is_named_before_the_command(shell: str, letter: st
     (tmp_path / "bin").mkdir()
     for name in ("mkdir", "rm", "id", "tr", "echo", "env", "expr"):
         (tmp_path / "bin" / name).symlink_to(program(name))
-    # A busybox shell has its tools in itself, but for those that PATH is asked for first.
     env = {"PATH": str(tmp_path / "bin")}
     done = step(shell, "+", "eA==\n\n/tmp/x", letter, f"{tmp_path}/f", "--", "echo", "ran", env=env)
     assert (done.code, done.out, done.own) == (64, b"", [f"the image has no {tool}"])
@@ -274,7 +309,9 @@ def test_what_the_image_lacks_is_named_before_the_command(shell: str, letter: st
 @each_shell
 @each_user
 def test_folders_and_the_working_folder_are_made(box: Box, tmp_path: Path) -> None:
-    done = box("n", f"/tmp/{ODD}/a/b", "n", "/tmp", "w", f"/tmp/{ODD}/w", "--", "sh", "-c", 'pwd; echo "$PWD"; ls -a ../a')
+    done = box(
+        "n", f"/tmp/{ODD}/a/b", "n", "/tmp", "w", f"/tmp/{ODD}/w", "--", "sh", "-c", 'pwd; echo "$PWD"; ls -a ../a'
+    )
     assert (done.code, done.err) == (0, "")
     assert done.out.decode().splitlines() == [f"/tmp/{ODD}/w"] * 2 + [".", "..", "b"]
 

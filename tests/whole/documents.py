@@ -52,6 +52,8 @@ def documents(draw: st.DrawFn, most: int = 5) -> Json:
         "x-own": v.EDITOR,
         "schedule": st.none(),
     })  # fmt: skip
+    if any(one.get("create") for one in pool.volumes):
+        document["slug"] = "short"  # KFP's name of the run's claim has little room
     for key, value in (("defaults", defaults), ("volumes", pool.volumes), ("arrows", arrows)):
         if value or draw(st.booleans()):
             document[key] = draw(st.permutations(value)) if isinstance(value, list) else value

@@ -56,11 +56,12 @@ class Pool:
         """A field that is one reference of one of these types."""
         return st.sampled_from([self.string(), *(text for text, kind in self.references() if kind in kinds)])
 
-    def text(self, literal: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[str]:
-        """Literal text and references, in any mixture; not empty where the literal is not."""
-        references = st.sampled_from([text for text, _ in self.references()])
-        mixed = st.lists(literal.map(written) | references, min_size=1, max_size=4).map("".join)
-        return literal.map(written) | mixed
+    def text(self, literal: st.SearchStrategy[str] = TEXTS, *, simple: bool = False) -> st.SearchStrategy[str]:
+        """Literal text and references, in any mixture; `simple` leaves out those to arrays and objects."""
+        known = [text for text, kind in self.references() if not simple or kind not in ("array", "object")]
+        references = st.sampled_from(known)
+        mixed = st.tuples(literal, st.lists(st.tuples(references, literal), max_size=3)).map(_mixed)
+        return references | mixed
 
     def path(self, inside: str = "", kind: str | None = None) -> tuple[str, str]:
         """A new path and its kind."""
@@ -136,6 +137,11 @@ class Pool:
         )
 
 
+def _mixed(parts: tuple[str, list[tuple[str, str]]]) -> str:
+    first, rest = parts
+    return written(first) + "".join(reference + written(text) for reference, text in rest)
+
+
 def _annotation(text: str) -> bool:
     return not any(bad in text for bad in ("{{", "$(", "$$"))
 
@@ -209,7 +215,7 @@ def _load_data(pool: Pool, task: Json) -> None:
     if url == "param":
         task |= {"url": pool.string(), "source": draw(st.sampled_from(["http", "store"]))}
     elif url == "mixed":
-        task["url"] = "https://h/" + draw(pool.text())
+        task["url"] = "https://h/" + draw(pool.text(simple=True))
     else:
         task["url"] = url
     optional = {

@@ -30,16 +30,19 @@ IMAGES = st.sampled_from(
 SIZES = st.sampled_from(["1Gi", "10Gi", "1.5Gi", "0.5Ti", "1e9", 2000000000, "1000000k", "1500M"])
 # Requests and limits: any of the first is at most any of the second.
 CPUS = (st.sampled_from(["100m", "0.5", 1, "1e0", ".5", 0, "100u"]), st.sampled_from(["2", 2.5, "1500m", "1k", "2e1"]))
-MEMORIES = (st.sampled_from(["64Mi", "1.5Mi", 1024, "1e3", "100k", "128974848000m"]), st.sampled_from(["1Gi", "2G", 4e9, "0.5Ti"]))
+MEMORIES = (
+    st.sampled_from(["64Mi", "65.5Mi", 134217728, "1e8", "100000k", "128974848000m"]),
+    st.sampled_from(["1Gi", "2G", 4e9, "0.5Ti"]),
+)
 # Some of the kinds that a path's last segment decides about: files, and what only looks like one.
 FILES = st.sampled_from(["model.pkl", "a.csv", "데이터.json", "x y.tar", ".env", "it's.txt", '"q".z', "$a{b.md"])
 FOLDERS = st.sampled_from(["data", "llama-3.1", "v1.2", "데이터", "a b", "it's", "-x", "$x", "{y}", "😀", "d/e", "a.longsuffix"])
 _JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS.filter(unchanged),
+    st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS.filter(unchanged),
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(TEXTS.filter(unchanged), inside, max_size=3),
     max_leaves=4,
 )
-EDITOR = st.none() | st.just({"x": 1, "y": -0.5}) | _JSON
+EDITOR = st.none() | st.just({"x": 1, "y": -0.5}) | st.just([None, {"a": None}]) | _JSON
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 
 

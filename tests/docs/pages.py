@@ -1,0 +1,134 @@
+"""The manual's pages, and what can be tried in them: console blocks, documents, links."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = tuple(
+    sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in (
+            ROOT / "README.md",
+            ROOT / "CONTRIBUTING.md",
+            *ROOT.glob("docs/*.md"),
+            *ROOT.glob("examples/*/*.md"),
+        )
+    )
+)
+COPIED = ("README.md", "Makefile", "docs", "examples", "schemas", "scripts")
+_FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_SIZE = re.compile(r"\d[\d,.]* KiB")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the words after the fence, its text, and the line where it begins."""
+
+    info: tuple[str, ...]
+    text: str
+    line: int
+
+    @property
+    def language(self) -> str:
+        return self.info[0] if self.info else ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line of a console block, and what is shown below it."""
+
+    command: str
+    shown: str
+    line: int
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(text: str) -> list[Block]:
+    return [
+        Block(tuple(match["info"].split()), match["text"], text.count("\n", 0, match.start()) + 1)
+        for match in _FENCE.finditer(text)
+    ]
+
+
+def calls(block: Block) -> Iterator[Call]:
+    """The commands, which stand behind `$ `; all other lines are what the command before them prints."""
+    command, shown, at = "", [], 0
+    for number, line in enumerate(block.text.splitlines(), block.line + 1):
+        if line.startswith("$ "):
+            if command:
+                yield Call(command, "\n".join(shown), at)
+            command, shown, at = line[2:], [], number
+        else:
+            shown.append(line)
+    if command:
+        yield Call(command, "\n".join(shown), at)
+
+
+def prose(text: str) -> str:
+    """A page without its blocks and inline code."""
+    return re.sub(r"`[^`\n]*`", "", _FENCE.sub("", text))
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of what the manual's commands are called on."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def run(command: str, folder: Path) -> tuple[int, str]:
+    """The exit code of a command line and all that it prints. `make` uses this environment in place of its own."""
+    if command.startswith("make "):
+        command += " RUN=@"
+    hidden = ("MAKE", "MFLAGS", "PYTEST_", "COLUMNS", "FORCE_COLOR")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"}
+    env |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def agrees(shown: str, printed: str) -> bool:
+    """Whether a page shows what was printed. A line `...` stands for any lines; a size in KiB for any size."""
+    wanted = _SIZE.sub("N KiB", shown.strip("\n"))
+    got = _SIZE.sub("N KiB", "\n".join(line.rstrip() for line in printed.strip("\n").splitlines()))
+    pattern = "\n".join(r"(?s:.*)" if line == "..." else re.escape(line) for line in wanted.splitlines())
+    return re.fullmatch(pattern, got) is not None
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ +(.+?) *$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def with_output(text: str, call: Call, printed: str) -> str:
+    """The page's text with what a call printed in place of what was shown."""
+    rows = text.splitlines(keepends=True)
+    end = call.line + len(call.shown.splitlines())
+    return "".join([*rows[: call.line], f"{printed.strip(chr(10))}\n" if printed.strip() else "", *rows[end:]])

@@ -1,0 +1,111 @@
+"""Documents with one mistake each, and what is said about it: `Kxxx-what-is-wrong.json` with `.txt` beside it.
+
+A new document needs its .json alone: KADE2KFP_REGEN=1 writes the .txt anew (and fails), to be read before it is committed.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import kade2kfp.diagnostics
+from kade2kfp import api
+from kade2kfp.diagnostics.model import Diagnostic
+from kade2kfp.diagnostics.severity import severity
+from kade2kfp.diagnostics.text import render
+from kade2kfp.source import Source
+
+HERE = Path(__file__).parent
+PACKAGE = Path(kade2kfp.diagnostics.__file__).parent.parent
+DOCUMENTS = {path.stem: path for path in sorted(HERE.glob("*.json"))}
+SINGLE = [stem for stem in DOCUMENTS if stem != "many"]
+PAGES = {path.stem: path for path in sorted((PACKAGE / "diagnostics" / "codes").glob("*.md"))}
+CODES = {
+    code for path in PACKAGE.rglob("*.py") for code in re.findall(r"\"(K\d{3})\"", path.read_text(encoding="utf-8"))
+}
+COMPILED = {"K600", "K607"}  # a document that is right, and that this version or a cluster cannot carry out
+OF_A_FILE = {"K008"}  # no text that could be kept here
+TOO_LARGE_TO_SHOW = {"K601", "K602", "K603", "K604", "K605"}
+
+
+def checked(code: str, data: bytes, name: str, folder: Path) -> tuple[Source, Sequence[Diagnostic]]:
+    source = api.parse(data, name)
+    how = api.compile if code in COMPILED else api.validate
+    return source, how(source, folder=folder).diagnostics
+
+
+def shown(source: Source, found: Sequence[Diagnostic]) -> str:
+    return "".join(f"{text}\n" for text in render(found, source.line, columns=100))
+
+
+def agrees(golden: Path, text: str) -> None:
+    if os.environ.get("KADE2KFP_REGEN") and (not golden.exists() or golden.read_text(encoding="utf-8") != text):
+        golden.write_text(text, encoding="utf-8")
+        pytest.fail(f"{golden.name} was written anew: read it")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("stem", SINGLE)
+def test_one_mistake_gives_one_diagnostic(stem: str) -> None:
+    code = stem[:4]
+    source, found = checked(code, DOCUMENTS[stem].read_bytes(), f"{stem}.json", HERE)
+    text = shown(source, found)
+    assert [one.code for one in found] == [code], text
+    agrees(HERE / f"{stem}.txt", text)
+
+
+def test_twenty_mistakes_are_found_in_one_run_in_order_of_position() -> None:
+    source, found = checked("", DOCUMENTS["many"].read_bytes(), "many.json", HERE)
+    text = shown(source, found)
+    assert len(found) == 20, text
+    assert len({one.code for one in found}) == 20, text
+    places = [(one.span.line, one.span.column) for one in found if one.span]
+    assert places == sorted(places)
+    assert len(places) == 20
+    assert {"K0", "K1", "K2", "K3", "K4", "K5"} == {one.code[:2] for one in found}
+    agrees(HERE / "many.txt", text)
+
+
+def test_every_code_has_a_document() -> None:
+    assert {stem[:4] for stem in SINGLE} == CODES - OF_A_FILE
+
+
+def test_every_code_has_a_page() -> None:
+    assert set(PAGES) == CODES
+
+
+def test_every_document_has_what_is_said_about_it() -> None:
+    assert {path.stem for path in HERE.glob("*.txt")} == set(DOCUMENTS)
+
+
+@pytest.mark.parametrize("code", PAGES)
+def test_page_agrees_with_what_is_given(code: str) -> None:
+    text = PAGES[code].read_text(encoding="utf-8")
+    head = re.match(r"---\ntitle: ([^\n]{5,80})\nseverity: (\w+)\n---\n## What\n", text)
+    assert head is not None
+    assert head[2] == severity(code).value
+    sections = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert sections == ["What", "Why", "Example", "Fix"] or (
+        sections == ["What", "Why", "Fix"] and code in TOO_LARGE_TO_SHOW | OF_A_FILE
+    )
+
+
+def _block(code: str, section: str) -> str | None:
+    text = PAGES[code].read_text(encoding="utf-8")
+    found = re.search(rf"^## {section}\n.*?^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else None
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in PAGES if not code.startswith("K0") and code not in TOO_LARGE_TO_SHOW]
+)
+def test_example_of_a_page_gives_the_code_and_its_fix_nothing(code: str, tmp_path: Path) -> None:
+    example, fix = _block(code, "Example"), _block(code, "Fix")
+    assert example is not None
+    assert fix is not None
+    source, found = checked(code, example.encode(), f"{code}.json", tmp_path)
+    assert [one.code for one in found] == [code], shown(source, found)
+    source, found = checked(code, fix.encode(), f"{code}.json", tmp_path)
+    assert not found, shown(source, found)

@@ -1,0 +1,160 @@
+"""The script as it is embedded: as small as the step allows, and nothing in it that anything would replace."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from kade2kfp import resources
+from kade2kfp.steps.script import OPERATIONS, embed
+
+from .step_script import SHELLS, program, step
+
+ALONE = [frozenset(letter) for letter in sorted(OPERATIONS)]
+MOST = [frozenset(letters) for letters in ("", "e", "a+", "io+", "eiorm+k", "".join(OPERATIONS))]
+
+
+@pytest.mark.parametrize("operations", [*ALONE, *MOST], ids=lambda operations: "".join(sorted(operations)) or "none")
+def test_nothing_in_it_is_replaced_on_the_way(operations: frozenset[str]) -> None:
+    text = embed(operations)
+    assert text.isascii()
+    # Kubernetes: $(VAR), $$. Argo: {{...}}. KFP: {{$...}}, {"IfPresent": ...} and the like.
+    for dangerous in ("$(", "$$", "{{", '{"IfPresent"', '{"Concat"'):
+        assert dangerous not in text
+    assert "\0" not in text
+    assert "\t" not in text
+
+
+@pytest.mark.parametrize(
+    ("operations", "limit"),
+    [("", 1000), ("e", 1050), ("a+", 1000), ("io+", 2000), ("eiof+", 2500), ("r+", 2600), ("eior+mk", 6000)],
+)
+def test_it_is_small(operations: str, limit: int) -> None:
+    assert len(embed(frozenset(operations))) < limit
+
+
+def test_all_of_it_is_not_much_either() -> None:
+    assert len(embed(OPERATIONS)) < 7800
+
+
+def test_what_no_operation_needs_is_left_out() -> None:
+    text = embed(frozenset("e"))
+    for word in ("awk", "base64", "pip", "expr \\(", "rm -rf", "ln -sfn", "#"):
+        assert word not in text.replace("$#", "")
+    assert len({len(embed(operations)) for operations in ALONE}) > 10
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_pair_of_operations_is_a_script(shell: str) -> None:
+    name, *options = SHELLS[shell]
+    whole = "".join(
+        f"part{n}() {{\n{embed(frozenset(pair))}\n}}\n" for n, pair in enumerate(combinations(sorted(OPERATIONS), 2))
+    )
+    # Read from a file, for an argument of that length is refused.
+    done = subprocess.run(
+        [program(name), *options, "-n", "/dev/stdin"], input=whole, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("letter", sorted(OPERATIONS - set("+v")))
+def test_each_operation_brings_all_it_calls(letter: str, tmp_path: Path) -> None:
+    register = {
+        "r": f"string\nn\n{tmp_path}/r",
+        "m": f"n\nu\n{tmp_path}/m",
+        "j": str(tmp_path),
+        "i": str(tmp_path),
+        "e": "A=",
+        "f": "eA==",
+        "a": "",
+    }
+    value = {"t": "0 0 1 0", "a": "true"}.get(letter, f"{tmp_path}/x/y")
+    if letter == "q":
+        (tmp_path / "python3").write_text("#!/bin/sh\n")
+        (tmp_path / "python3").chmod(0o755)
+        value = "numpy"
+    words = ("+", register.get(letter, f"{tmp_path}/register"), letter, value, "--", "true")
+    done = step("dash", *(words[2:] if letter in "qt" else words), env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert "not found" not in done.err
+    assert done.code in (0, 65), done.err
+
+
+def test_an_operation_that_is_none_is_our_mistake() -> None:
+    with pytest.raises(ValueError, match="no operation Z"):
+        embed(frozenset("eZ"))
+
+
+def test_every_section_names_operations() -> None:
+    lines = resources.read_text("templates/step.sh").splitlines()
+    sections = [line.strip() for line in lines if line.strip().startswith("#:")]
+    depth = 0
+    for line in sections:
+        if line.startswith("#:if "):
+            assert not set(line.removeprefix("#:if ")) - OPERATIONS, line
+            depth += 1
+        elif line == "#:end":
+            depth -= 1
+        assert depth in (0, 1), line
+    assert depth == 0
+
+
+def test_each_operation_is_described() -> None:
+    head = resources.read_text("templates/step.sh").split("\n_n=")[0]
+    for letter in OPERATIONS:
+        assert f" {letter} " in head or f"`{letter}`" in head
+
+
+def test_shellcheck_finds_nothing_else() -> None:
+    # Backticks, and expr, since $( would be replaced; functions that eval calls; A && B || C, meant so; empty
+    # assignments in a row; single quotes around what another shell expands; words that have no spaces, or are split.
+    meant = "SC2006,SC2003,SC2317,SC2015,SC1007,SC2016,SC2086"
+    text = embed(OPERATIONS)
+    done = subprocess.run(
+        [program("shellcheck"), "-s", "sh", "-e", meant, "-f", "gcc", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["installed", "zip"])
+def test_resources_are_found_where_the_package_was_installed(packed: bool, tmp_path: Path) -> None:
+    package = tmp_path / "lib" / "kade2kfp"
+    for folder in (package / "steps", package / "_resources" / "templates"):
+        folder.mkdir(parents=True)
+    source = Path(resources.__file__).parent
+    for name in ("resources.py", "steps/script.py"):
+        shutil.copy(source / name, package / name)
+    (package / "__init__.py").touch()
+    (package / "steps" / "__init__.py").touch()
+    (package / "_resources" / "templates" / "step.sh").write_text("#:if e\nécho\n#:end\n", encoding="utf-8")
+    place = tmp_path / "lib"
+    if packed:
+        place = tmp_path / "lib.zip"
+        with zipfile.ZipFile(place, "w") as file:
+            for path in package.rglob("*"):
+                file.write(path, path.relative_to(tmp_path / "lib"))
+    script = """if True:
+        from kade2kfp.resources import read_text, resource
+        from kade2kfp.steps.script import embed
+        assert embed(frozenset("e")) == "\\u00e9cho\\n"
+        assert sorted(entry.name for entry in resource("templates").iterdir()) == ["step.sh"]
+        try:
+            read_text("templates/nothing")
+        except FileNotFoundError as error:
+            print(error)
+    """
+    env = {"PYTHONPATH": str(place), "LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "no file templates/nothing was installed with kade2kfp\n"
