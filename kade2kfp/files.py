@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -14,14 +15,16 @@ def write_atomically(path: Path, text: str) -> None:
 
     Raises click.ClickException with what is wrong: no such folder, no permission, no space.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     temporary: str | None = None
     try:
+        if target.is_symlink():  # all links were followed, so it leads to itself
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         mode = target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask()
         if target.exists() and not target.is_file():  # a device or a pipe: nothing to replace
             target.write_text(text, encoding="utf-8")
             return
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
         with open(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()

@@ -11,7 +11,7 @@ from kade2kfp.plan.analysis import Analysis
 from kade2kfp.steps.sources import literal
 
 # https://github.com/distribution/reference/blob/main/regexp.go, shortened
-_IMAGE = re.compile(
+IMAGE = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-fA-F]{32,}))?"
 )
@@ -55,7 +55,7 @@ def _name(analysis: Analysis, at: Pointer, image: str) -> Iterator[Diagnostic]:
     text = literal(analysis.resolution.text(at, image))
     if text is None or ("{{" in image and at not in analysis.resolution.settled):
         return
-    match = _IMAGE.fullmatch(text)
+    match = IMAGE.fullmatch(text)
     if match is None:
         help_ = "write it as registry/name:tag or registry/name@sha256:..., without spaces; the name itself is in lower case"
         yield Diagnostic("K205", f"`{text[:60]}` is not the name of an image", at, help_)

@@ -26,7 +26,7 @@ def isolated(analysis: Analysis) -> Iterator[Diagnostic]:
     joined |= {getattr(getattr(task, "for_each", None), "each", None) or "" for task in document.tasks}
     alone = [task for task in document.tasks if task.id not in joined and not _told(document, task)]
     others = {task.id for task in document.tasks} - {document.pipeline.on_exit}
-    if len(others) < 2 or not alone:
+    if len(others) < 2 or not alone or document.is_torn(document.pipeline.place("on_exit")):
         return
     mentioned = mentions(document).tasks
     for task in alone:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kade2kfp.checks.images import IMAGE
 from kade2kfp.checks.resolved_texts import OBJECT_NAMES
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.pipeline import Volume
 from kade2kfp.document.shared import Resources
+from kade2kfp.document.types import DNS_NAME, quantity_value
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.resolve import Reference
 from kade2kfp.steps.sources import Param, RunInfo, Type
@@ -19,9 +21,6 @@ _INTEGERS = ("parallelism", "replicas")
 
 def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
     """K311: a reference of the wrong type. K313: one that must be the whole string, or cannot stand there."""
-    pieces: dict[object, int] = {}
-    for reference in analysis.resolution.references:
-        pieces[reference.place.pointer] = pieces.get(reference.place.pointer, 0) + 1
     for reference in analysis.resolution.references:
         field, model = reference.place.field, reference.place.model
         whole = reference.place.pointer in analysis.resolution.whole
@@ -48,7 +47,25 @@ def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
                     reference, "K313", message, "KFP knows it only in commands, variables and names of objects"
                 )
                 continue
-        yield from _type(reference)
+        wrong = list(_type(reference))
+        yield from wrong or _default(analysis, reference)
+
+
+def _default(analysis: Analysis, reference: Reference) -> Iterator[Diagnostic]:
+    """K109, K107, K205: a parameter's default that cannot be what it stands for."""
+    field, model, source = reference.place.field, reference.place.model, reference.target.source
+    value = analysis.known.get(source.name) if isinstance(source, Param) else None
+    if not isinstance(value, str) or reference.place.pointer not in analysis.resolution.whole:
+        return
+    said = f"`{value[:60]}`, the value of {reference.expression.text}, is not"
+    if (model, field) in _NAMES and not DNS_NAME.fullmatch(value):
+        yield _diagnostic(
+            reference, "K109", f"{said} a Kubernetes name", "it has lower-case letters, digits, `-` and `.`"
+        )
+    elif model is Resources and quantity_value(value) is None:
+        yield _diagnostic(reference, "K107", f"{said} a quantity", "write it as Kubernetes does: `500m`, `2`, `512Mi`")
+    elif field == "image" and not IMAGE.fullmatch(value):
+        yield _diagnostic(reference, "K205", f"{said} the name of an image", "write it as registry/name:tag")
 
 
 def _type(reference: Reference) -> Iterator[Diagnostic]:

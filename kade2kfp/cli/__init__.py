@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from kade2kfp.cli.streams import lost, prepare, say
 
 _COMMANDS = {
     "compile": "Lower pipeline documents into Kubeflow Pipelines v2.",
+    "explain": "Say what a code means and how to mend it.",
     "schema": "Print the JSON Schema of the document format.",
     "validate": "Check pipeline documents.",
 }
@@ -71,10 +73,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     _make_haste()
     prepare()
     try:
-        sys.exit(_run(argv))
+        code = _run(argv)
     except click.ClickException as error:
         _refuse(error)
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    if argv is None:  # all is done: who interrupts now shall see no traceback of the interpreter's shutdown
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)
 
 
 def _make_haste() -> None:

@@ -66,7 +66,7 @@ def values(source: Source, pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise click.BadParameter(f"'{pair}' is not NAME=VALUE, such as --set seed=7", param_hint="--set")
+            raise click.BadParameter(f"'{_cut(pair)}' is not NAME=VALUE, such as --set seed=7", param_hint="--set")
         if types.get(name) not in ("integer", "number", "boolean", "array", "object"):
             found[name] = text
             continue
@@ -74,9 +74,13 @@ def values(source: Source, pairs: Sequence[str]) -> dict[str, Any]:
             found[name] = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             example = {"array": "'[1, 2]'", "object": "'{\"a\": 1}'", "boolean": "true"}.get(types[name], "7")
-            message = f"'{text}' is not JSON, and `{name}` is of type {types[name]}: write --set {name}={example}"
+            message = f"'{_cut(text)}' is not JSON, and `{name}` is of type {types[name]}: write --set {name}={example}"
             raise click.BadParameter(message, param_hint="--set") from None
     return found
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _no_constant(name: str) -> Any:

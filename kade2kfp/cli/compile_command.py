@@ -65,7 +65,7 @@ def command(
     output: str,
     werror: bool,
 ) -> None:
-    """Lower pipeline documents into Kubeflow Pipelines v2. Nothing is written where there are errors.
+    """Lower pipeline documents into Kubeflow Pipelines v2, if they have no errors.
 
     Without -o the YAML stands beside its document; a document from standard input (`-`) goes to standard output.
     """
@@ -106,7 +106,7 @@ def _target(path: str, out: str | None, documents: int) -> Path | None:
     name = ("pipeline" if path == "-" else Path(path).stem) + ".yaml"
     if out is None:
         return Path(path).with_name(name)
-    if Path(out).is_dir():
+    if os.path.isdir(out):
         return Path(out) / name
     if documents > 1:
         raise click.UsageError(f"With several documents -o names a folder that exists, and '{out}' is none.")

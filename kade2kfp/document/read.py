@@ -17,7 +17,7 @@ from kade2kfp.diagnostics.model import Diagnostic, Pointer
 from kade2kfp.document.base import Model, fields_by_alias
 from kade2kfp.document.pipeline import API_VERSION, Arrow, Defaults, Envelope, Parameter, Volume
 from kade2kfp.document.shape import diagnostics, missing, misspelt, pruned
-from kade2kfp.document.shared import Gate, Retry, Task, TaskVolume
+from kade2kfp.document.shared import File, Gate, Retry, Task, TaskVolume
 from kade2kfp.document.suggest import closest, did_you_mean
 from kade2kfp.document.types import kind_of
 from kade2kfp.source import Object, Source
@@ -31,6 +31,7 @@ _PARTS: dict[str, type[Model]] = {
     "a mount": TaskVolume,
     "a gate": Gate,
     "a retry": Retry,
+    "a file": File,
 }
 # What stands for a required field that is missing or wrong, so that the rest of its task can be checked.
 _STAND_INS: dict[str, object] = {

@@ -42,6 +42,11 @@ _TWISTED = {
     "ge": ">=",
     "le": "<=",
 }
+# Words with two homes (document.md, Rules): what was probably meant where the value is none of this field's.
+_TWINS = {
+    "source": "; the address itself is `url`",
+    "onExit": "; the task that runs at the end is named by the pipeline's own `onExit`",
+}
 _UNQUOTED = {
     "bool_type": "true|false",
     "int_type": "-?(0|[1-9][0-9]{0,8})",
@@ -137,7 +142,8 @@ def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str,
         if not isinstance(value, str):
             return Diagnostic("K102", f"expected one of {_words(expected)}, found {kind_of(value)}", pointer)
         match = _TWISTED.get(value) if _TWISTED.get(value) in expected else closest(value, expected)
-        help_ = f"did you mean `{match}`?" if match else f"it is one of {_words(expected)}"
+        twin = _TWINS.get(str(loc[-1]), "") if not match else ""
+        help_ = f"did you mean `{match}`?" if match else f"it is one of {_words(expected)}{twin}"
         return Diagnostic(
             "K103",
             f"`{_cut(value)}` is not a value of {name}",

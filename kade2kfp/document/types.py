@@ -269,9 +269,10 @@ def _integer(value: Any) -> Any:
     )
 
 
-CompileInteger = Annotated[
-    int | str,
-    Takes.COMPILE,
-    BeforeValidator(_integer),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "\\{\\{"}]}),
-]
+CompileInteger = Annotated[int | str, Takes.COMPILE, BeforeValidator(_integer)]
+
+
+def integer_schema(least: int) -> WithJsonSchema:
+    """The schema of a CompileInteger: a whole number from `least` on, or a reference."""
+    reference = {"type": "string", "pattern": "\\{\\{"}
+    return WithJsonSchema({"anyOf": [{"type": "integer", "minimum": least}, reference]})

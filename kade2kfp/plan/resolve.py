@@ -148,6 +148,10 @@ def _reference(
             target.related,
             within=(expression.start, expression.end),
         )
+    if target is not None and target.task and place.pointer[:1] == ("defaults",):
+        message = f"the defaults hold for `{target.task}` too, which would wait for itself"
+        help_ = "say it in the tasks that need it"
+        return None, Diagnostic("K312", message, place.pointer, help_, within=(expression.start, expression.end))
     if target is None:  # names something that could not be read: said already
         return None, None
     if place.takes is Takes.COMPILE and not isinstance(target.source, Param) and not target.known_item:

@@ -62,6 +62,7 @@ def _param(document: Document, name: str) -> Target | Diagnostic | None:
 
 def _run(document: Document, holder: Task | None, expression: Expression) -> Target | Diagnostic:
     unnamed = holder is not None and holder.place("id") in document.assumed
+    unnamed = unnamed or document.is_torn(document.pipeline.place("on_exit"))
     if expression.name == "status" and not unnamed and (holder is None or holder.id != document.pipeline.on_exit):
         return _problem(
             "K310",

@@ -24,6 +24,47 @@ from kade2kfp.steps.sources import Arrived, Source, Text, any_source
 _CUT = re.compile(r"""(?<=\{)(?=\{|"IfPresent":)|(?<=\$)(?=[$(])""")
 
 
+# Variables that some shell sets, changes or takes for its own at its start.
+_SHELLS_OWN = frozenset(
+    [
+        "_",
+        "IFS",
+        "PWD",
+        "OLDPWD",
+        "PPID",
+        "UID",
+        "EUID",
+        "GROUPS",
+        "RANDOM",
+        "SRANDOM",
+        "SECONDS",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "LINENO",
+        "OPTIND",
+        "OPTARG",
+        "OPTERR",
+        "PS1",
+        "PS2",
+        "PS3",
+        "PS4",
+        "SHLVL",
+        "SHELLOPTS",
+        "HOSTNAME",
+        "HOSTTYPE",
+        "MACHTYPE",
+        "OSTYPE",
+        "DIRSTACK",
+        "FUNCNAME",
+        "PIPESTATUS",
+        "POSIXLY_CORRECT",
+        "COLUMNS",
+        "LINES",
+        "ENV",
+    ]
+)
+
+
 class Places(Protocol):
     """Where a backend puts what a step reads and writes: paths, or placeholders that become paths."""
 
@@ -99,9 +140,15 @@ def needs_script(step: Step) -> bool:
 
 def plain_env(step: Step) -> Iterator[tuple[str, str]]:
     """Names and values of the variables that the container may have directly; the others come through step.sh."""
+    through_shell = needs_script(step)
     for env in step.env:
-        if isinstance(env, EnvValue) and is_plain(env.value):
+        if isinstance(env, EnvValue) and not _by_script(env, through_shell):
             yield env.name, "".join(str(part) for part in env.value)
+
+
+def _by_script(env: EnvValue, through_shell: bool) -> bool:
+    """Whether step.sh must set the variable: for its value, or since the shell has one of that name for itself."""
+    return not is_plain(env.value) or (through_shell and (env.name in _SHELLS_OWN or env.name.startswith("BASH")))
 
 
 def container_command(step: Step, places: Places) -> tuple[list[str], list[str]]:
@@ -143,7 +190,7 @@ def _operations(step: Step, places: Places) -> Iterator[str]:
     for folder in step.folders:
         yield from _literal("n", folder)
     for env in step.env:
-        if isinstance(env, EnvValue) and not is_plain(env.value):
+        if isinstance(env, EnvValue) and _by_script(env, through_shell=True):
             yield from _operation("e", pieces((f"{env.name}=", *env.value), places))
     for file in step.files:
         yield from ("+", base64.b64encode(file.content).decode())

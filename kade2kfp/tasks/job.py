@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model, Takes
 from kade2kfp.document.shared import CommandTask
-from kade2kfp.document.types import CompileInteger, Id, kind_of
+from kade2kfp.document.types import CompileInteger, Id, integer_schema, kind_of
 
 
 def _items(value: Any) -> Any:
@@ -32,7 +32,9 @@ class ForEach(Model):
     )
     exclude: list[dict[str, Any]] | None = Field(default=None, description="Combinations to leave out.")
     each: Id | None = Field(default=None, description="A job into whose iteration this one goes.")
-    parallelism: CompileInteger | None = Field(default=None, description="How many run at the same time.")
+    parallelism: Annotated[CompileInteger, integer_schema(1)] | None = Field(
+        default=None, description="How many run at the same time."
+    )
 
 
 class Job(CommandTask):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from kade2kfp.document.base import CompileText, Model, RunText
@@ -41,6 +41,9 @@ def _digest(value: Any) -> Any:
     return value
 
 
+_DIGEST_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^[0-9a-fA-F]{64}$|\{\{"})
+
+
 class LoadData(Task):
     """Downloads data, verifies it, and unpacks it."""
 
@@ -54,7 +57,7 @@ class LoadData(Task):
         description="`http` or `store` (s3, gs, minio); needed only where the URL's scheme is not literal.",
     )
     path: AbsolutePath = Field(description="The folder, or the file, that the data becomes.")
-    sha256: Annotated[CompileText, BeforeValidator(_digest)] | None = Field(
+    sha256: Annotated[CompileText, BeforeValidator(_digest), _DIGEST_SCHEMA] | None = Field(
         default=None, description="The digest of what is downloaded."
     )
     decompress: Decompress | None = Field(

@@ -9,7 +9,7 @@ from pydantic import Field
 from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model, Takes
 from kade2kfp.document.shared import Task
-from kade2kfp.document.types import AnyPath, CompileInteger, RelativePath
+from kade2kfp.document.types import AnyPath, CompileInteger, RelativePath, integer_schema
 from kade2kfp.tasks.container import Port
 
 
@@ -45,7 +45,9 @@ class Serving(Task):
     )
     files: list[ServingFile] | None = Field(default=None, description="Files of the Bento.")
     port: Port | None = Field(default=None, description="The endpoint's port; 3000 by default.")
-    replicas: CompileInteger | None = Field(default=None, description="How many replicas there are.")
+    replicas: Annotated[CompileInteger, integer_schema(0)] | None = Field(
+        default=None, description="How many replicas there are."
+    )
     autoscale: Autoscale | None = Field(default=None, description="Replicas by load.")
     flavor: Literal["deployment", "kserve"] | None = Field(
         default=None, description="A Deployment (default), or KServe's InferenceService."

@@ -3,10 +3,12 @@
 A new document needs its .json alone: KADE2KFP_REGEN=1 writes the .txt anew (and fails), to be read before it is committed.
 """
 
+import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,3 +111,26 @@ def test_example_of_a_page_gives_the_code_and_its_fix_nothing(code: str, tmp_pat
     assert [one.code for one in found] == [code], shown(source, found)
     source, found = checked(code, fix.encode(), f"{code}.json", tmp_path)
     assert not found, shown(source, found)
+
+
+def _misspelt(value: Any) -> Iterator[Any]:
+    """The value with one of its keys misspelt, for each key."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield {(f"{one}z" if one == key else one): other for one, other in value.items()}
+            for changed in _misspelt(item):
+                yield {**value, key: changed}
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            for changed in _misspelt(item):
+                yield [*value[:i], changed, *value[i + 1 :]]
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in PAGES if not code.startswith("K0") and code not in TOO_LARGE_TO_SHOW]
+)
+def test_one_misspelt_key_gives_one_diagnostic(code: str, tmp_path: Path) -> None:
+    """Also where the field is needed, and where others refer to what it names."""
+    for document in _misspelt(json.loads(_block(code, "Fix") or "{}")):
+        source, found = checked("", json.dumps(document, indent=1).encode(), f"{code}.json", tmp_path)
+        assert len(found) <= 1, shown(source, found)

@@ -47,7 +47,6 @@ def test_a_step_that_kfp_knows_wholly_needs_no_key() -> None:
         {"command": ["echo", "{{run.id}}"]},
         {"command": ["true"], "args": ["x {{run.name}}"]},
         {"command": None, "script": "echo {{run.id}}"},
-        {"image": "{{run.name}}"},
         {"env": [{"name": "RUN", "value": "{{run.id}}"}]},
         {"env": [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "{{run.id}}", "key": "k"}}}]},
         {"volumes": [{"secret": "{{run.id}}", "mountPath": "/s"}]},

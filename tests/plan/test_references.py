@@ -176,6 +176,11 @@ def test_a_reference_to_what_could_not_be_read_is_not_a_second_mistake() -> None
     assert codes(check(using("{{tasks.t.outputs.n}}", torn))) == ["K103"]
 
 
+def test_defaults_cannot_refer_to_a_task_since_they_hold_for_that_one_too() -> None:
+    doc = using("x", MAKER, defaults={"env": [{"name": "A", "value": "{{tasks.make.outputs.o-string}}"}]})
+    assert marked(doc, check(doc)) == [("K312", "{{tasks.make.outputs.o-string}}")]
+
+
 # When a field takes them.
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from . import values as v
-from .tasks import Pool, task_of
+from .pool import Pool
+from .tasks import task_of
 from .texts import SHOWN
 
 Json = dict[str, Any]
@@ -40,6 +41,9 @@ def documents(draw: st.DrawFn, most: int = 5) -> Json:
         arrows += _arrows(pool, task, tasks, outs, defaults)
         outs += _outs(pool, task, defaults)
         tasks.append(task)
+    for number, arrow in enumerate(arrows):
+        if draw(st.booleans()):
+            arrow["id"] = f"{number}-Arrow_"
     _fill(draw, document, {
         "$schema": st.just("../schema.json"),
         "slug": st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,9}){0,3}", fullmatch=True),
@@ -141,18 +145,24 @@ def _arrows(pool: Pool, task: Json, before: list[Json], outs: list[_Out], defaul
     draw, found = pool.draw, []
     for out in draw(st.lists(st.sampled_from(outs), max_size=3)) if outs and task["type"] != "loadData" else ():
         to_path, to_kind = pool.path(kind=None if out.kind == "file" else "directory")
-        arrow: Json = {"fromTask": out.task, "fromPath": out.path, "toTask": task["id"], "toPath": to_path} | out.carrier
+        arrow: Json = {
+            "fromTask": out.task,
+            "fromPath": out.path,
+            "toTask": task["id"],
+            "toPath": to_path,
+        } | out.carrier
         if to_kind == "unclear":
             continue
         if out.kind == to_kind and draw(st.booleans()):
             arrow["kind"] = out.kind
         on_volume = arrow.get("volume") or ("volume" not in arrow and defaults.get("volume"))
         if not on_volume:
-            _fill(draw, arrow, {"artifactType": st.sampled_from(["Artifact", "Dataset", "Model", "Metrics", "HTML", "Markdown"])})
+            _fill(
+                draw,
+                arrow,
+                {"artifactType": st.sampled_from(["Artifact", "Dataset", "Model", "Metrics", "HTML", "Markdown"])},
+            )
         found.append(_fill(draw, arrow, {"inherit": st.booleans(), "position": v.EDITOR, "x-a": v.EDITOR}))
     for other in draw(st.lists(st.sampled_from(before), max_size=2)) if before else ():
         found.append({"fromTask": other["id"], "toTask": task["id"]})
-    for number, arrow in enumerate(found):
-        if draw(st.booleans()):
-            arrow["id"] = f"{number}-{len(pool.taken)}"
     return found

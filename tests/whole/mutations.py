@@ -19,13 +19,14 @@ from .texts import HOSTILE, TEXTS
 _TWICE = "\ue000twice"
 KEYS = sorted({name for model in ROOTS.values() for name in fields(model)} | {"x-own", "name", "value", "kind"})
 # Texts that mean something in some field, so that a document gets past the first check.
-TELLING = (
-    "{{item}} {{item.a}} {{item.a.b}} {{params.a}} {{tasks.a.outputs.a}} {{tasks.a.metrics.a}} {{tasks.a.metrics.{}}} "
-    "{{tasks.a.values.a}} {{tasks.a.decision}} {{run.id}} {{run.status}} {{params.a}}x {{params.}} {{{{ {{ }} {{{params.a}}} "
-    "a b A 1 /a /a/b /a/b.txt / /../a ../a a.txt 10m 0s 99999999d 1Gi 1.5 1e3 -1 0 2Ei nvidia.com/gpu cpu memory a/b a.b/c "
-    "http://a/b s3://a/b file:///a {{params.a}}://b http:// http://[ busybox:1 UPPER@@ metadata.name metadata.labels['a'] "
-    "train train- -a a-b é 😀 [ (?=a) ^a*$ KFP_A KADE2KFP_A then else kade2kfp/v1 numpy==1 -r git+https://u:p@h/x"
-).split(" ")
+_TELLING = """
+{{item}} {{item.a}} {{item.a.b}} {{params.a}} {{tasks.a.outputs.a}} {{tasks.a.metrics.a}} {{tasks.a.metrics.{}}}
+{{tasks.a.values.a}} {{tasks.a.decision}} {{run.id}} {{run.status}} {{params.a}}x {{params.}} {{{{ {{ }} {{{params.a}}}
+a b A 1 /a /a/b /a/b.txt / /../a ../a a.txt 10m 0s 99999999d 1Gi 1.5 1e3 -1 0 2Ei nvidia.com/gpu cpu memory a/b a.b/c
+http://a/b s3://a/b file:///a {{params.a}}://b http:// http://[ busybox:1 UPPER@@ metadata.name metadata.labels['a']
+train train- -a a-b é 😀 [ (?=a) ^a*$ KFP_A KADE2KFP_A then else kade2kfp/v1 numpy==1 -r git+https://u:p@h/x
+"""
+TELLING = tuple(_TELLING.split())
 
 NUMBERS = st.one_of(
     st.integers(-3, 5),

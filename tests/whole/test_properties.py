@@ -60,7 +60,9 @@ def test_a_valid_document_with_one_change_gives_diagnostics_or_compiles(text: st
 
 
 @tries(30, 2000)
-@given(shaped_documents().map(text_of).flatmap(lambda text: st.text(max_size=3).map(lambda more: (text, more))), st.data())
+@given(
+    shaped_documents().map(text_of).flatmap(lambda text: st.text(max_size=3).map(lambda more: (text, more))), st.data()
+)
 def test_a_document_that_is_torn_anywhere_gives_diagnostics(case: tuple[str, str], data: st.DataObject) -> None:
     text, more = case
     at = data.draw(st.integers(0, len(text)))

@@ -1,0 +1,112 @@
+"""Help, suggestions, `schema`, and what none of them may cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kade2kfp as package
+
+from .command import HELLO, environment, kade2kfp, no_bug, write
+
+TOP = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("words", [[], ["compile"], ["validate"], ["schema"]], ids=" ".join)
+def test_help_fits_a_screen_and_has_an_example(tmp_path: Path, words: list[str]) -> None:
+    ran = kade2kfp(*words, "--help", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    lines = ran.stdout.decode().splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    examples = [line for line in lines if line.startswith("    kade2kfp ")]
+    assert examples
+    assert all(" ".join(words) in line for line in examples)
+    assert "\\b" not in ran.stdout.decode()
+    assert kade2kfp(*words, "-h", cwd=tmp_path).stdout == ran.stdout
+
+
+def test_the_examples_of_help_run(tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    write(tmp_path, HELLO)
+    write(tmp_path, HELLO, "pipelines/a.json")
+    for words in (["validate"], ["schema"]):
+        for line in kade2kfp(*words, "--help", cwd=tmp_path).stdout.decode().splitlines():
+            if line.startswith("    kade2kfp "):
+                command = line.strip().replace("kade2kfp", f"{sys.executable} -m kade2kfp", 1)
+                ran = subprocess.run(
+                    command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, timeout=60
+                )
+                assert ran.returncode == 0, line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["complie", "x"], "`compile`"),
+        (["Validate"], "`validate`"),
+        (["zzz"], "known commands"),
+        (["com\x1b[31m"], "\\x1b"),
+        (["validate", "--no-source", "x"], "--no-sources"),
+        (["compile", "--wError", "x"], "--werror"),
+        (["compile", "x", "--format", "yaml"], "pipelineversion"),
+        (["compile"], "FILE"),
+        (["validate", "x", "--\x1b[31m"], "\\x1b"),
+        (["schema", "x"], "x"),
+        ([], "Usage"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(tmp_path: Path, words: list[str], says: str) -> None:
+    ran = kade2kfp(*words, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stdout == b""
+    assert says in ran.stderr.decode()
+    no_bug(ran)
+
+
+def test_version(tmp_path: Path) -> None:
+    assert kade2kfp("--version", cwd=tmp_path).stdout == f"kade2kfp, version {package.__version__}\n".encode()
+
+
+def test_the_script_does_the_same(tmp_path: Path) -> None:
+    script = Path(sys.executable).parent / "kade2kfp"
+    ran = subprocess.run([script, "--help"], cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
+    assert ran.stdout == kade2kfp("--help", cwd=tmp_path).stdout
+
+
+def test_the_schema_is_json_and_is_written_where_one_says(tmp_path: Path) -> None:
+    ran = kade2kfp("schema", cwd=tmp_path)
+    assert json.loads(ran.stdout)["$schema"].startswith("https://json-schema.org/")
+    assert kade2kfp("schema", "-o", "s.json", cwd=tmp_path).stdout == b""
+    assert (tmp_path / "s.json").read_bytes() == ran.stdout
+    assert kade2kfp("schema", "-o", "none/s.json", cwd=tmp_path).returncode == 1
+    assert kade2kfp("schema", "-o", ".", cwd=tmp_path).returncode == 2
+
+
+def test_schema_check_compares_with_the_one_that_is_shipped(tmp_path: Path) -> None:
+    same = (TOP / "schemas" / "pipeline.v1.json").read_bytes() == kade2kfp("schema", cwd=tmp_path).stdout
+    ran = kade2kfp("schema", "--check", cwd=tmp_path)
+    assert ran.returncode == (0 if same else 1)
+    assert (b"stale" in ran.stderr) is not same
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["compile", "--help"], ["validate", "pipeline.json"], ["schema"]], ids=" ".join
+)
+def test_what_needs_no_kfp_does_not_import_it(tmp_path: Path, words: list[str]) -> None:
+    write(tmp_path, HELLO)
+    command = [sys.executable, "-X", "importtime", "-m", "kade2kfp", *words]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
+    assert ran.returncode == 0
+    rows = [row for row in ran.stderr.decode().splitlines() if row.startswith("import time:")]
+    imported = {row.rpartition("|")[2].strip().partition(".")[0] for row in rows}
+    assert "kade2kfp" in imported
+    assert not imported & {"kfp", "kubernetes", "google", "yaml", "requests"}
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (TOP / "kade2kfp" / "py.typed").is_file()

@@ -1,0 +1,300 @@
+"""Values that can be recognised for the fields of each type of task, and of the rest of a document."""
+
+from __future__ import annotations
+
+from .examples_of_fields import CHANGES, CONTENT, DATA, DIGEST, EDITORS, HOLDS, LATER, POD, SOURCE, TASK, Row
+
+_ALWAYS: Row = ({"runWhen": "always"}, {"runWhen": LATER})
+_GATE = {
+    "timeout": "77s",
+    "onTimeout": "resume",
+    "onExit": "advance",
+    "onReject": "route",
+    "message": "the question",
+    "values": [
+        {"name": "n", "type": "number", "default": 3, "description": "d", "enum": [3, 4], "minimum": 3, "maximum": 4},
+        {"name": "s", "type": "string", "pattern": "^the"},
+    ],
+}
+_VALUE = ("name", "type", "default", "description", "enum", "minimum", "maximum", "pattern")
+_GATED: Row = (
+    {"advance": "manual", "gate": _GATE},
+    {
+        "gate": LATER,
+        **{f"gate.{name}": LATER for name in _GATE},
+        **{f"gate.values.{name}": LATER for name in _VALUE},
+    },
+)
+_FOR_EACH: tuple[Row, ...] = (
+    (
+        {"forEach": {"items": ["a"], "parallelism": 2}},
+        dict.fromkeys(("forEach", "forEach.items", "forEach.parallelism"), LATER),
+    ),
+    (
+        {"forEach": {"matrix": {"a": [1, 2]}, "exclude": [{"a": 1}]}},
+        {"forEach.matrix": LATER, "forEach.exclude": LATER},
+    ),
+    (
+        {"forEach": {"each": "before"}, "^before": {"forEach": {"items": ["a"]}}},
+        {"forEach.each": LATER},
+    ),
+)
+COMMAND: tuple[Row, ...] = (
+    *TASK,
+    _ALWAYS,
+    ({"image": "example.org/image:7"}, {"image": ("example.org/image:7",)}),
+    ({"cache": False}, {"cache": CHANGES}),
+    (
+        {"inherit": False, "^before": {"env": [{"name": "A_NAME", "value": "a-telling-value"}]}, "^arrows": [DATA]},
+        {"inherit": CHANGES},
+    ),
+    ({"command": ["the-command"]}, {"command": ("the-command",)}),
+    ({"command": None, "script": "the script"}, {"script": ("the script",)}),
+    ({"command": ["run"], "args": ["the-argument"]}, {"args": ("the-argument",)}),
+    ({"workingDir": "/the/folder"}, {"workingDir": ("/the/folder",)}),
+    (
+        {"files": [{"path": "/the/file", "content": CONTENT, "encoding": "base64"}]},
+        {
+            "files": ("/the/file", CONTENT),
+            "files.path": ("/the/file",),
+            "files.content": (CONTENT,),
+            "files.encoding": (CONTENT,),
+        },
+    ),
+    ({"files": [{"path": "/the/file", "source": "source.txt"}]}, {"files.source": (SOURCE,)}),
+    ({"packagesToInstall": ["the-package==7"]}, {"packagesToInstall": ("the-package==7",)}),
+    (
+        {"outputs": [{"name": "the_output", "type": "integer", "path": "/the/output"}]},
+        {
+            "outputs": ("the_output",),
+            "outputs.name": ("the_output",),
+            "outputs.type": ("NUMBER_INTEGER",),
+            "outputs.path": ("/the/output",),
+        },
+    ),
+    ({"metrics": "/the/metrics.json"}, {"metrics": ("/the/metrics.json",)}),
+)
+
+TYPES: dict[str, tuple[Row, ...]] = {
+    "loadData": (
+        *TASK,
+        _ALWAYS,
+        ({"type": "loadData"}, {"type": CHANGES}),
+        ({"image": "example.org/image:7"}, {"image": "K209"}),
+        ({"inherit": False}, {"inherit": HOLDS}),
+        ({"cache": False, "sha256": DIGEST}, {"cache": CHANGES, "sha256": (DIGEST,)}),
+        ({"url": "https://example.org/the-data"}, {"url": ("https://example.org/the-data",)}),
+        ({"url": "{{params.p}}", "source": "http"}, {"source": CHANGES}),
+        ({"path": "/the/path"}, {"path": ("/the/path",)}),
+        ({"decompress": "tar.xz"}, {"decompress": CHANGES}),
+        (
+            {"headersFrom": {"secretName": "the-secret"}},
+            {"headersFrom": ("the-secret",), "headersFrom.secretName": ("the-secret",)},
+        ),
+        ({"maxBytes": 7654321}, {"maxBytes": ("7654321",)}),
+    ),
+    "job": (*COMMAND, ({"type": "job"}, {"type": CHANGES}), *_FOR_EACH),
+    "container": (
+        *COMMAND,
+        ({"type": "container"}, {"type": CHANGES}),
+        (
+            {"ports": [{"containerPort": 8765, "name": "the-port"}]},
+            {"ports": ("8765:the-port",), "ports.containerPort": ("8765:the-port",), "ports.name": ("8765:the-port",)},
+        ),
+        (
+            {"ssh": {"port": 2222, "authorizedKeysFrom": {"secretKeyRef": {"name": "n", "key": "k", "optional": True}}}},
+            {
+                "ssh": LATER,
+                "ssh.port": LATER,
+                "ssh.authorizedKeysFrom": LATER,
+                "ssh.authorizedKeysFrom.secretKeyRef": LATER,
+                **{f"ssh.authorizedKeysFrom.secretKeyRef.{name}": LATER for name in ("name", "key", "optional")},
+            },
+        ),
+        ({"advance": "manual", "gate": _GATE}, {"advance": LATER}),
+        _GATED,
+    ),
+    "notebook": (
+        *COMMAND,
+        (
+            {"startPath": "/the/start", "notebook": "the.ipynb", "port": 8765, "type": "notebook", "advance": "auto"},
+            dict.fromkeys(("startPath", "notebook", "port", "type", "advance"), LATER),
+        ),
+        _GATED,
+    ),
+    "viewer": (
+        *TASK,
+        _ALWAYS,
+        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        (
+            {"logPath": "/logs", "command": ["the-tool"], "port": 8765, "paused": True, "timeToLive": "77s", "type": "viewer"},
+            dict.fromkeys(("logPath", "command", "port", "paused", "timeToLive", "type"), LATER),
+        ),
+    ),
+    "serving": (
+        *TASK,
+        ({"runWhen": "always"}, {"runWhen": "K509"}),
+        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        (
+            {
+                "type": "serving",
+                "framework": "sklearn",
+                "files": [{"path": "pack.py", "content": CONTENT, "encoding": "base64"}, {"path": "s.py", "source": "source.txt"}],
+                "port": 8765,
+                "replicas": 3,
+                "flavor": "kserve",
+            },
+            {
+                **dict.fromkeys(("type", "framework", "files", "port", "replicas", "flavor"), LATER),
+                **{f"files.{name}": LATER for name in ("path", "source", "content", "encoding")},
+            },
+        ),
+        (
+            {"autoscale": {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilizationPercentage": 77}},
+            {
+                "autoscale": LATER,
+                **{f"autoscale.{name}": LATER for name in ("minReplicas", "maxReplicas", "targetCPUUtilizationPercentage")},
+            },
+        ),
+    ),
+    "condition": (
+        *TASK,
+        _ALWAYS,
+        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        (
+            {
+                "type": "condition",
+                "test": {"left": 1, "operator": ">=", "right": 2},
+                "approval": {"message": "the question", "timeout": "77s", "onTimeout": "resume"},
+            },
+            {
+                **dict.fromkeys(("type", "test", "approval"), LATER),
+                **{f"test.{name}": LATER for name in ("left", "operator", "right")},
+                **{f"approval.{name}": LATER for name in ("message", "timeout", "onTimeout")},
+            },
+        ),
+        (
+            {"forEach": {"each": "before"}, "^before": {"forEach": {"items": ["a"]}}},
+            {"forEach": LATER, "forEach.each": LATER},
+        ),
+        *((row, dict.fromkeys(found, "K504")) for row, found in _FOR_EACH[:2]),
+    ),
+    "select": (
+        *TASK,
+        ({"runWhen": "always"}, {"runWhen": "K509"}),
+        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        (
+            {"type": "select", "metric": "the-metric", "mode": "min", "path": "/the/path"},
+            dict.fromkeys(("type", "metric", "mode", "path"), LATER),
+        ),
+    ),
+}  # fmt: skip
+"""Patches of the task `t`; `^before` patches the task before it, `^...` a field of the pipeline."""
+
+OTHERS: dict[str, tuple[Row, ...]] = {
+    "pipeline": (
+        ({"$schema": "../the.schema.json"}, {"$schema": EDITORS}),
+        ({"apiVersion": "kade2kfp/v1"}, {"apiVersion": CHANGES}),
+        ({"name": "The Name"}, {"name": ("the-name",)}),
+        ({"slug": "the-slug"}, {"slug": ("the-slug",)}),
+        ({"description": "What it does."}, {"description": ("What it does.",)}),
+        ({"onExit": "before", "arrows": []}, {"onExit": LATER}),
+        (
+            {
+                "schedule": {
+                    "cron": "0 3 * * *",
+                    "timezone": "UTC",
+                    "catchup": True,
+                    "maxConcurrency": 3,
+                    "parameters": {"p": "the-value"},
+                }
+            },
+            dict.fromkeys(
+                (
+                    "schedule",
+                    *(f"schedule.{one}" for one in ("cron", "timezone", "catchup", "maxConcurrency", "parameters")),
+                ),
+                "K513",
+            ),
+        ),
+        ({"schedule": {"every": "8h", "parameters": {"p": "the-value"}}}, {"schedule.every": "K513"}),
+        ({"labels": {"the-key": "the-value"}}, {"labels": ("the-key", "the-value")}),
+        ({"timeout": "77s"}, {"timeout": (77,)}),
+        ({"timeToLive": "88s"}, {"timeToLive": (88,)}),
+        ({"position": {"x": 7654321}}, {"position": EDITORS}),
+        ({"ui": "the editor's"}, {"ui": EDITORS}),
+    ),
+    "parameter": (
+        (
+            {
+                "name": "p",
+                "type": "number",
+                "default": 77.5,
+                "minimum": 66,
+                "maximum": 88,
+                "description": "What it is.",
+            },
+            {
+                "name": ("p",),
+                "type": ("NUMBER_DOUBLE",),
+                "default": (77.5,),
+                "minimum": ("66",),
+                "maximum": ("88",),
+                "description": ("What it is.",),
+            },
+        ),
+        ({"type": "string", "enum": ["the-value"]}, {"enum": ("the-value",)}),
+        ({"type": "string", "pattern": "^the.*"}, {"pattern": ("^the.*",)}),
+    ),
+    "volume": (
+        ({"id": "nas", "claimName": "another-claim"}, {"id": CHANGES, "claimName": ("another-claim",)}),
+        (
+            {
+                "claimName": None,
+                "create": {"size": "3Gi", "accessModes": ["ReadWriteMany"], "storageClassName": "the-class"},
+            },
+            {
+                "create": ("3Gi",),
+                "create.size": ("3Gi",),
+                "create.accessModes": ("ReadWriteMany",),
+                "create.storageClassName": ("the-class",),
+            },
+        ),
+        ({"prepare": False, "^arrows": [DATA | {"volume": "nas"}]}, {"prepare": CHANGES}),
+    ),
+    "arrow": (
+        (
+            DATA | {"artifactType": "Model"},
+            {
+                "fromTask": ("before",),
+                "fromPath": ("/the/out",),
+                "toTask": CHANGES,
+                "toPath": ("/the/in",),
+                "artifactType": ("system.Model",),
+            },
+        ),
+        (DATA | {"kind": "file"}, {"kind": CHANGES}),
+        (DATA | {"volume": "nas"}, {"volume": ("the-claim",)}),
+        (
+            DATA | {"inherit": False, "^before": {"env": [{"name": "A_NAME", "value": "a-telling-value"}]}},
+            {"inherit": CHANGES},
+        ),
+        ({"branch": "then"}, {"branch": "K328"}),
+        ({"id": "the-arrow"}, {"id": EDITORS}),
+        ({"position": {"x": 7654321}}, {"position": EDITORS}),
+        ({"ui": "the editor's"}, {"ui": EDITORS}),
+    ),
+    "defaults": (
+        *POD,
+        ({"image": "example.org/image:7", "^t": {"image": None}}, {"image": ("example.org/image:7",)}),
+        ({"cache": False}, {"cache": CHANGES}),
+        (
+            {
+                "toolboxImage": "example.org/image:7",
+                "^t": {"type": "loadData", "url": "http://a/b", "path": "/a", "image": None, "command": None},
+            },
+            {"toolboxImage": ("example.org/image:7",)},
+        ),
+        ({"volume": "nas", "^arrows": [DATA]}, {"volume": ("the-claim",)}),
+    ),
+}
