@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from kade2kfp.checks.arrow_ends import arrow_ends
 from kade2kfp.checks.arrow_paths import arrow_paths
 from kade2kfp.checks.branches import branches
+from kade2kfp.checks.characters import characters
 from kade2kfp.checks.commands import commands
 from kade2kfp.checks.conditions import conditions
 from kade2kfp.checks.cycles import cycles
@@ -42,6 +43,7 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     arrow_ends,
     arrow_paths,
     branches,
+    characters,
     commands,
     conditions,
     cycles,

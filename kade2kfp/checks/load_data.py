@@ -23,7 +23,7 @@ def load_data(analysis: Analysis) -> Iterator[Diagnostic]:
         yield from _scheme(analysis, task)
         yield from _store(analysis, task)
         if task.headers_from is not None and task.scheme in ("store", "file"):
-            help_ = "leave it out: KFP has the object store's credentials"
+            help_ = "leave it out: an object store has credentials of its own, see docs/arrows.md"
             yield Diagnostic(
                 "K227",
                 "`headersFrom` has no effect: the data does not come by HTTP",
@@ -69,6 +69,11 @@ def netloc(url: str) -> str:
         return ""
 
 
+def _key(url: str) -> str:
+    """What a store's URL names within its bucket."""
+    return url.partition("://")[2].partition("?")[0].partition("/")[2].strip("/")
+
+
 def _scheme(analysis: Analysis, task: LoadData) -> Iterator[Diagnostic]:
     text = analysis.resolution.text(task.place("url"), task.url)
     first = text[0] if text and isinstance(text[0], str) else ""
@@ -86,10 +91,13 @@ def _scheme(analysis: Analysis, task: LoadData) -> Iterator[Diagnostic]:
                 task.place("source"),
                 "leave `source` out: the URL tells",
             )
-        elif scheme != "file" and not first.partition("://")[2] and len(text) == 1:
+        elif scheme != "file" and not first.partition("://")[2] and len(text) == 1 and "{{" not in task.url:
             yield Diagnostic(
                 "K224", "the URL names no host", task.place("url"), f"such as {scheme}://example.org/data.zip"
             )
+        elif known[scheme] == "store" and len(text) == 1 and not _key(first):
+            help_ = "name the object, or the folder, behind the bucket: KFP imports no whole bucket"
+            yield Diagnostic("K224", "the URL names a bucket and nothing in it", task.place("url"), help_)
     elif literal(text) is not None and literal(text):
         yield Diagnostic("K224", "this is not a URL", task.place("url"), f"it begins with one of {_SCHEMES}")
     elif text and task.source is None and not analysis.document.is_torn(task.place("source")):

@@ -27,7 +27,7 @@ def pod_sources(analysis: Analysis) -> Iterator[Diagnostic]:
         for kind, name, at in named:
             problem = "has a dot" if "." in name else f"has more than {_MAX} characters" if len(name) > _MAX else ""
             problem = problem or ("is that of a volume of Kubeflow's own" if _TAKEN.fullmatch(name) else "")
-            if problem and at not in told:
+            if problem and at not in told and "{{" not in name:  # else see resolved_texts
                 told.add(at)
                 other = "" if kind == "claim" else ", or take its value as a variable"
                 help_ = f"Kubeflow names the pod's volume after it, and Kubernetes refuses that; use one of another name{other}"

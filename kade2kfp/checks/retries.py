@@ -19,6 +19,11 @@ def retries(analysis: Analysis) -> Iterator[Diagnostic]:
         if isinstance(owner, Task) and gate_of(owner) is not None:
             help_ = "leave it out: nobody would be asked a second time"
             yield Diagnostic("K220", "a task that waits for a person has no retry", owner.place("retry"), help_)
+        if retry.on == "pod" and retry.max_backoff is not None:
+            help_ = "leave it out: Argo would take it for the time that all attempts have together"
+            yield Diagnostic(
+                "K220", '`maxBackoff` cannot be held where "on" is "pod"', retry.place("max_backoff"), help_
+            )
         if retry.on == "pod" and retry.factor is not None and not float(retry.factor).is_integer():
             yield Diagnostic(
                 "K220",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ import click
 
 from kade2kfp.api import load, parse
 from kade2kfp.cli.streams import out, say
+from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.diagnostics.severity import errors, warnings
 from kade2kfp.source import Source
@@ -111,10 +113,24 @@ def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *,
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     columns = _columns()
     for source, found in rows:
-        for text in render(found, source.line, colour=colour, columns=columns):
+        kept, left_out = few(found)
+        for text in render(kept, source.line, colour=colour, columns=columns):
             say(text + "\n")
+        for code, count in left_out.items():
+            say(f"{terminal(source.file)}: and {count:,} more of {code}\n")
     if every:
         say(summary(every, len(rows)))
+
+
+def few(found: Sequence[Diagnostic], most: int = 20) -> tuple[list[Diagnostic], dict[str, int]]:
+    """The first of each code, and how many more there are: one cause may have thousands of effects."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for one in found:
+        seen[one.code] += 1
+        if seen[one.code] <= most:
+            kept.append(one)
+    return kept, {code: count - most for code, count in seen.items() if count > most}
 
 
 def _columns() -> int:

@@ -64,7 +64,9 @@ def import_task(node: Import, graph: Graph) -> Any:
             )
         ),
     )
-    task = _called(node.name, component, {"uri": whole(node.uri, graph, "uri")}, node.display_name)
+    # No display name: the importer enters itself under it, and its consumers look for its name
+    # (backend/src/v2/component/importer_launcher.go; driver/resolve.go).
+    task = _called(node.name, component, {"uri": whole(node.uri, graph, "uri")}, "")
     task.set_caching_options(True)
     return task
 
@@ -113,7 +115,9 @@ def _called(name: str, component: Any, arguments: dict[str, Any], display_name: 
     task = pipeline_task.PipelineTask(component, arguments, execution_caching_default=True)
     if task.name != name:
         raise CannotLowerError(f"KFP would call {name!r} {task.name!r}")
-    return task.set_display_name(display(display_name))
+    if display_name:
+        task.set_display_name(display(display_name))
+    return task
 
 
 def _declared_inputs(step: Step, inputs: Inputs, graph: Graph) -> dict[str, Any]:

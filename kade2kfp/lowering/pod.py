@@ -81,7 +81,8 @@ def _retry(task: Any, retry: Retry | None) -> None:
             num_retries=retry.limit,
             backoff_duration=f"{ceil(retry.backoff)}s",
             backoff_factor=retry.factor,
-            backoff_max_duration=f"{ceil(retry.max_backoff)}s",
+            # Argo takes this not for the longest wait but for the time of all attempts together (Backoff.MaxDuration).
+            backoff_max_duration="31536000s",
         )
 
 

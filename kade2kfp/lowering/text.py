@@ -21,8 +21,11 @@ class CannotLowerError(Exception):
 
 
 def display(text: str) -> str:
-    """The text for people to read: looks the same, nothing in it is substituted, and every YAML reader takes it."""
-    return _BETWEEN.sub(_ZERO_WIDTH_SPACE, _UNREADABLE.sub("\ufffd", text))
+    """The text for people to read: looks the same, nothing in it is substituted, and Argo and every YAML reader take it."""
+    shown = "".join(
+        "\ufffd" if char == "\x7f" or (char > "\uffff" and not char.isprintable()) else char for char in text
+    )
+    return _BETWEEN.sub(_ZERO_WIDTH_SPACE, _UNREADABLE.sub("\ufffd", shown))
 
 
 def plain(text: str, what: str) -> str:

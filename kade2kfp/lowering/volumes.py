@@ -125,7 +125,7 @@ def _mounts(node: object, claim: Claim, *, in_run: bool = False) -> bool:
 def _free_name(plan: Plan) -> str:
     names = {node.name for node in plan.nodes}
     name, number = "prepare-volumes", 1
-    while name in names:
+    while name in names or f"{name}-driver" in names:
         number += 1
         name = f"prepare-volumes-{number}"
     return name

@@ -243,14 +243,19 @@ def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
         flow.volume for arrows in (analysis.from_task, analysis.to_task) for flow in arrows.get(task.id, ())
     )
     of_run = any(isinstance(source, RunInfo) for source in sources(_texts(step)))
+    # Which secret or config map it is goes into no input of the task, so KFP's fingerprint would not see a change.
+    of_run = of_run or any(True for _ in sources(_object_names(step)))
     downloads_unverified = task.type == "loadData" and getattr(task, "sha256", None) is None
     return all(one.read_only for one in mounts) and not on_volume and not of_run and not downloads_unverified
 
 
 def _texts(step: steps.Step) -> list[Text]:
+    return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, steps.EnvValue))]
+
+
+def _object_names(step: steps.Step) -> list[Text]:
     names = [one.name for one in step.mounts if isinstance(one, steps.SecretMount)]
-    values = [one.value if isinstance(one, steps.EnvValue) else one.object for one in step.env]
-    return [*step.command, step.image, *names, *values]
+    return names + [one.object for one in step.env if isinstance(one, steps.EnvFrom)]
 
 
 def _cache_key(analysis: Analysis, task: Task, step: steps.Step) -> str | None:

@@ -10,6 +10,8 @@ from kade2kfp.document.pipeline import Envelope
 from kade2kfp.document.shared import Task
 from kade2kfp.tasks.load_data import IMPORT_END
 
+DRIVER_END = "-driver"
+"""KFP has a task NAME-driver of its own for each (backend/src/v2/compiler/argocompiler/dag.go), and Argo wants them unique."""
 MAX_NAME = 50
 """Characters of a step's name. Argo's pod names and KFP's executor names add to it, within Kubernetes' 63 of a label."""
 
@@ -53,7 +55,8 @@ def step_names(tasks: Iterable[Task]) -> dict[str, str]:
     taken: set[str] = set()
     for task in tasks:
         if task.id not in names:
-            ends = ("", IMPORT_END) if getattr(task, "scheme", "") == "store" else ("",)
+            ends: tuple[str, ...] = ("", IMPORT_END) if getattr(task, "scheme", "") == "store" else ("",)
+            ends += tuple(end + DRIVER_END for end in ends)
             names[task.id] = _free(step_slug(slug(task.name or "") or task.id), taken, ends)
             taken.update(names[task.id] + end for end in ends)
     return names

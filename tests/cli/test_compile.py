@@ -253,6 +253,8 @@ def test_interrupted_at_any_time_it_leaves_the_old_file_or_the_new_one(
         process.stdin.close()
         time.sleep(delay)
     process.send_signal(number)
+    if delay is None:  # Python may be about to read when the signal comes, and looks at it only when something does
+        process.stdin.close()
     said = process.stderr.read()
     code = process.wait(60)
     process.stderr.close()

@@ -237,3 +237,12 @@ def test_a_closed_standard_input_is_an_empty_document(tmp_path: Path) -> None:
     ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
     assert ran.returncode == 1
     assert b"K001" in ran.stderr
+
+
+def test_repeated_mistakes_are_cut_short_and_counted(tmp_path: Path) -> None:
+    task = HELLO["tasks"][0] | {"command": ["{{x}}"] * 50}
+    write(tmp_path, HELLO | {"parameters": [], "tasks": [task]})
+    said = kade2kfp("validate", "pipeline.json", cwd=tmp_path).stderr.decode()
+    assert said.count("error[K300]") == 20
+    assert "pipeline.json: and 30 more of K300" in said
+    assert said.rstrip().endswith("50 errors")

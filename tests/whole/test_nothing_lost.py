@@ -120,7 +120,7 @@ def test_every_field_has_an_example(root: str) -> None:
     assert sorted(known - fields) == [], "there are no such fields"
 
 
-@pytest.mark.parametrize(("root", "row", "path", "wanted"), cases())
+@pytest.mark.parametrize(("root", "row", "path", "wanted"), list(cases()))
 def test_a_field_is_found(root: str, row: Row, path: str, wanted: Found, tmp_path: Path) -> None:
     (tmp_path / "source.txt").write_text("the source\n")
     patch = row[0]
