@@ -114,8 +114,8 @@ def _hidden(analysis: Analysis, task: Task, uses: list[_Use]) -> Iterator[Diagno
 
 def _outputs(task: Task, uses: list[_Use]) -> Iterator[Diagnostic]:
     files = [(one.path, one.place("path"), f"the output `{one.name}`") for one in getattr(task, "outputs", None) or ()]
-    if getattr(task, "metrics", None):
-        files.append((task.metrics, task.place("metrics"), "the metrics"))  # type: ignore[attr-defined]
+    if isinstance(task, CommandTask) and task.metrics:
+        files.append((task.metrics, task.place("metrics"), "the metrics"))
     seen: dict[str, tuple[Pointer, str]] = {}
     for path, at, what in files:
         if path in seen:

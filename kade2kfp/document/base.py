@@ -89,8 +89,6 @@ class Model(BaseModel):
         """Whether both say the same, wherever they stand."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
-    __hash__ = None  # type: ignore[assignment]
-
     def given(self, field: str) -> bool:
         """Whether the document says the field itself."""
         return field in self.model_fields_set

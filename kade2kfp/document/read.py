@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -237,7 +237,7 @@ def _model(reader: _Reader, value: Object, at: Pointer, types: Mapping[str, type
 
 
 def _type_name(model: type[Task]) -> str:
-    return str(model.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
+    return str(get_args(model.model_fields["type"].annotation)[0])
 
 
 def _owners(types: Mapping[str, type[Task]]) -> dict[str, frozenset[str]]:

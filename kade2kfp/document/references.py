@@ -10,6 +10,7 @@ from typing import Literal
 _OPEN = re.compile(r"\{\{\{\{|\{\{")
 _EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
 Root = Literal["params", "outputs", "metrics", "values", "decision", "item", "run"]
+_OF_TASK: dict[str, Root] = {"outputs": "outputs", "metrics": "metrics", "values": "values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def _expression(match: re.Match[str]) -> Expression | Misfit:
     elif root == "tasks":
         task, _, rest = rest.partition(".")
         kind, _, name = rest.partition(".")
-        if task and kind in ("outputs", "metrics", "values") and name:
-            found = (kind, task, name)  # type: ignore[assignment]
+        if task and kind in _OF_TASK and name:
+            found = (_OF_TASK[kind], task, name)
         elif task and kind == "decision" and not name:
             found = ("decision", task, "")
     return Expression(*found, start, end, match[0]) if found else Misfit(start, end, match[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.read import Document
@@ -60,6 +60,9 @@ def _param(document: Document, name: str) -> Target | Diagnostic | None:
     return _problem("K301", f"there is no parameter `{name}`", help_)
 
 
+_OF_RUN: dict[str, Literal["id", "name", "status"]] = {"id": "id", "name": "name", "status": "status"}
+
+
 def _run(document: Document, holder: Task | None, expression: Expression) -> Target | Diagnostic:
     unnamed = holder is not None and holder.place("id") in document.assumed
     unnamed = unnamed or document.is_torn(document.pipeline.place("on_exit"))
@@ -69,7 +72,7 @@ def _run(document: Document, holder: Task | None, expression: Expression) -> Tar
             "`run.status` is known only in the exit task",
             "name this task in the pipeline's `onExit`, or leave the reference out",
         )
-    return Target(RunInfo(expression.name), "string")  # type: ignore[arg-type]
+    return Target(RunInfo(_OF_RUN[expression.name]), "string")
 
 
 def iteration(document: Document, task: Task | None) -> tuple[str, ForEach] | None:
