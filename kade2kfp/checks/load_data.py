@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -95,7 +96,9 @@ def _scheme(analysis: Analysis, task: LoadData) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "K224", "the URL names no host", task.place("url"), f"such as {scheme}://example.org/data.zip"
             )
-        elif known[scheme] == "store" and len(text) == 1 and not _key(first):
+        elif (
+            known[scheme] == "store" and len(text) == 1 and not _key(first) and not re.search(r"\{\{|\$[($]", task.url)
+        ):
             help_ = "name the object, or the folder, behind the bucket: KFP imports no whole bucket"
             yield Diagnostic("K224", "the URL names a bucket and nothing in it", task.place("url"), help_)
     elif literal(text) is not None and literal(text):

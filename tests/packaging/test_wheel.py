@@ -70,9 +70,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     entry = ConfigParser()
     entry.read(only(packages, "kade2kfp-*.dist-info") / "entry_points.txt")
     module, function = entry["console_scripts"]["kade2kfp"].split(":")
-    (home / "bin" / "kade2kfp").write_text(
-        f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n"
-    )
+    (home / "bin" / "kade2kfp").write_text(f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n")
     return home / "bin" / "python"
 
 
@@ -128,17 +126,13 @@ def test_the_wheel_holds_the_package_the_resources_and_nothing_else(wheel: Path)
         if path.is_file() and "__pycache__" not in path.parts
     }
     with zipfile.ZipFile(wheel) as archive:
-        names = {
-            name for name in archive.namelist() if ".dist-info/" not in name and not name.endswith("/.keep")
-        }
+        names = {name for name in archive.namelist() if ".dist-info/" not in name and not name.endswith("/.keep")}
         assert names == package | {f"kade2kfp/_resources/{name}" for name in RESOURCES}
         for name in RESOURCES:
             assert archive.read(f"kade2kfp/_resources/{name}") == (ROOT / name).read_bytes()
 
 
-def test_the_sdist_elsewhere_and_at_another_time_builds_the_same_wheel(
-    dist: Path, wheel: Path, tmp_path: Path
-) -> None:
+def test_the_sdist_elsewhere_and_at_another_time_builds_the_same_wheel(dist: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(only(dist, "*.tar.gz")) as archive:
         # Python 3.11 before 3.11.4 has no filter, and takes no argument of that name.
         archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)

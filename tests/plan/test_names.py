@@ -145,3 +145,10 @@ def test_slug_is_a_fixed_point(text: str) -> None:
 def test_unique_never_repeats(names: list[str]) -> None:
     assert len(set(unique(names, ["b"]))) == len(names)
     assert "b" not in unique(names, ["b"])
+
+
+@pytest.mark.parametrize("ids", [("spark", "spark-driver"), ("spark-driver", "spark")])
+def test_no_name_meets_the_driver_that_kfp_adds_to_another(ids: tuple[str, str]) -> None:
+    tasks = [Job.model_validate({"id": id_, "type": "job", "command": ["x"]}) for id_ in ids]
+    first, second = step_names(tasks).values()
+    assert {f"{first}-driver", f"{second}-driver"}.isdisjoint({first, second})

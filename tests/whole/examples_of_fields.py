@@ -121,9 +121,9 @@ POD: tuple[Row, ...] = (
         },
     ),
     (
-        {"retry": {"limit": 3, "backoff": "7s", "factor": 5, "maxBackoff": "99s", "on": "pod"}},
+        {"retry": {"limit": 3, "backoff": "7s", "factor": 5, "on": "pod"}},
         {
-            "retry.on": (3, "7s", 5, "99s"),
+            "retry.on": (3, "7s", 5),
         },
     ),
     ({"timeout": "77s"}, {"timeout": (77,)}),

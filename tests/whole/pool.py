@@ -154,7 +154,7 @@ class Pool:
                 "maxBackoff": duration,
                 "on": st.sampled_from(["exit", "pod"]),
             },
-        )
+        ).filter(lambda retry: retry.get("on") != "pod" or "maxBackoff" not in retry)
 
 
 def _mixed(parts: tuple[str, list[tuple[str, str]]]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from kade2kfp.checks.characters import broken
+
 HOSTILE = (
     "{{workflow.name}}",
     "{{=1+1}}",
@@ -38,7 +40,7 @@ HOSTILE = (
     "%s %d",
     " ",
 )
-CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0").filter(lambda char: not broken(char))
 ANY = st.text(CHARACTERS, max_size=12)
 """Any text that a process can be given."""
 TEXTS = st.one_of(ANY, st.lists(st.sampled_from(HOSTILE) | ANY, max_size=4).map("".join))
