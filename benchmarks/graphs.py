@@ -1,7 +1,7 @@
 """Pipelines of any size, as a document and as a Python function written with KFP's SDK directly: one graph.
 
 Ten tasks stand side by side, and each comes after two of the ten before it. Every task has its own command, parameters,
-env, resources and a label. One in five takes the artifact of another and makes one: with more, 500 tasks would be more
+env, resources and a label. One in sixteen takes the artifact of another and makes one: with more, 500 tasks would be more
 than Argo can hold (lowering.md, Size).
 """
 
@@ -29,7 +29,7 @@ def name(number: int) -> str:
 
 def takes(number: int) -> bool:
     """Whether the task takes an artifact, from the task above it."""
-    return number % 5 == 0 and number >= WIDTH
+    return number % 16 == 0 and number >= WIDTH
 
 
 def makes(number: int, tasks: int) -> bool:

@@ -11,7 +11,7 @@
 #   f PATH  write the register, base64, to PATH    (n, f and w are done again before each attempt)
 #   i PATH  folder that arrived at the register    j PATH  file that arrived there
 #   o PATH  output folder, left at the register    p PATH  output file, left there
-#   O PATH  like o, but nothing there is deleted   P PATH  like p, but nothing there is deleted
+#   O PATH  like o, but nothing there is changed   P PATH  like p, but nothing there is changed
 #   d PATH  output folder on a volume              D PATH  output file on a volume
 #   q REQ   requirement for pip
 #   r PATH  output parameter; register: TYPE, NAME, FILE, a line each
@@ -83,7 +83,7 @@ lead() {
   ln -sfn "$1" "$2" || deny "$2"
 }
 #:end
-#:if iod
+#:if iodO
 # Calls $2 with the entries of the folder $1, a hundred at a time: neither one process an entry nor too long a list.
 each() {
   _d=$1 _k=$2
@@ -96,9 +96,21 @@ each() {
   [ $# = 0 ] || $_k "$@"
 }
 #:end
-#:if i
+#:if io
+# Entries of a folder go into the folder $_v: folders as folders, for who walks a tree does not follow links; all else as
+# links. A folder has a subshell of its own, so that it cannot change the variables of the one above.
 enter() {
-  ln -sfn "$@" "$_v/"
+  for _o; do
+    shift
+    if [ -d "$_o" ] && [ ! -h "$_o" ]; then
+      (
+        _v=$_v/${_o##*/}
+        { [ ! -h "$_v" ] || rm "$_v"; } && mkdir -p "$_v" && each "$_o" enter
+      ) || return
+    else set -- "$@" "$_o"
+    fi
+  done
+  [ $# = 0 ] || ln -sfn "$@" "$_v/"
 }
 #:end
 #:if od
@@ -114,6 +126,52 @@ fresh() {
 #:if oOd
 filled() {
   [ -d "$1" ] && [ "`ls -A "$1"`" ] || bad "the command left no folder $1, or an empty one"
+}
+#:end
+#:if oO
+# KFP takes what is no real folder for a file: a link to a folder fails there, one that leads nowhere ends the upload
+# without a word, a fifo never ends (backend/src/v2/objectstore/object_store.go, UploadBlob). So a link to a folder becomes
+# a folder, of links to its files; not on a user's own volume. $_y are the folders around the entries, real paths, each
+# between // and /: a link to one of them, or to one above, would never end. (bash lets a path begin with //.)
+into() {
+  cd -P "$1" || bad "cannot read $1" || return
+  _r=$PWD/
+  _r=//${_r#"${_r%%[!/]*}"}
+}
+within() {
+  for _o; do
+    [ -f "$_o" ] && continue
+    [ -d "$_o" ] || bad "the command left $_o, which leads nowhere or is neither file nor folder" || return
+    (
+      into "$_o" || exit
+      [ ! -h "$_o" ] || {
+        #:end
+        #:if O
+        [ $_t = o ] || bad "the command left $_o, a link to a folder: KFP cannot store it" || exit
+        #:end
+        #:if o
+        case $_y in *"$_r"*) bad "the command left $_o, a link to a folder that holds it" || exit ;; esac
+        _y=$_y$_r _v=$_o
+        rm "$_o" && mkdir "$_o" && each "$PWD" enter || deny "$_v"
+        _o=$_v
+        into "$_o"
+        #:end
+        #:if oO
+      }
+      _y=$_y$_r
+      each "$_o" within
+    ) || return
+  done
+}
+whole() {
+  filled "$2" || return
+  # Without find in the image, what the shell says of that is not nothing either.
+  [ "`find "$2/" ! -type d ! -type f 2>&1`" ] || return 0
+  (
+    into "$2" || exit
+    _t=$1 _y=$_r
+    each "$2" within
+  ) || _x=65
 }
 #:end
 #:if pDrm
@@ -189,7 +247,8 @@ param() {
     _d=${_d%"${_d##*[![:space:]]}"}
   }
   is $_t "$_d" || bad "output $_y: not of type $_t: `printf %.80s "$_d"`" || return
-  case $_d in *"{""{\$"*) bad "output $_y: KFP would replace {""{\$ in it" || return ;; esac
+  # On its way into the next step, where Argo, KFP and Kubernetes look at it again.
+  case $_d in *"{""{"* | *'$''$'* | *'$''('*) bad "output $_y: {""{, $""$ or $""( in it would be replaced on its way" || return ;; esac
   write "$_o" "$_d"
 }
 #:end
@@ -418,13 +477,13 @@ while [ "${1-}" != -- ]; do
     ;;
   #:end
   #:if o
-  o) lead "$_v" "$_c"; both fresh filled ;;
+  o) lead "$_v" "$_c"; both fresh "whole o" ;;
   #:end
   #:if p
   p) lead "$_v" "$_c"; both gone there ;;
   #:end
   #:if O
-  O) lead "$_v" "$_c"; both make filled ;;
+  O) lead "$_v" "$_c"; both make "whole O" ;;
   #:end
   #:if P
   P) lead "$_v" "$_c"; both above there ;;

@@ -43,6 +43,7 @@ def commands(analysis: Analysis) -> Iterator[Diagnostic]:
                 task.place("command"),
                 "its first element is the program to start",
             )
+        yield from _shell(task)
         if task.script is not None and not task.script.strip():
             yield Diagnostic("K203", "the script is empty", task.place("script"), "write what the shell shall do")
         for field, words in (
@@ -59,3 +60,23 @@ def commands(analysis: Analysis) -> Iterator[Diagnostic]:
                         at,
                         "take it out: no program can be given one",
                     )
+
+
+_OPERATORS = frozenset(("&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"))
+
+
+def _shell(task: CommandTask) -> Iterator[Diagnostic]:
+    """K228 (warning): what only a shell would understand, in a command that is started without one."""
+    words = task.command or []
+    if not words or words[0].rpartition("/")[2] in ("sh", "bash", "dash", "ash", "zsh"):
+        return
+    help_ = "no shell reads a command: write each word on its own, or use `script`, which is for `sh -e`"
+    if any(char in words[0] for char in " \t\n") and "{{" not in words[0]:
+        yield Diagnostic("K228", "the program's name has a space in it", task.place("command", 0), help_)
+        return
+    for i, word in enumerate(words):
+        if word in _OPERATORS:
+            yield Diagnostic(
+                "K228", f"`{word}` would be an argument of {words[0][:40]}", task.place("command", i), help_
+            )
+            return

@@ -38,6 +38,8 @@ def gates(analysis: Analysis) -> Iterator[Diagnostic]:
             related: tuple[Related, ...] = ()
             help_ = 'add "timeout": "7d" to it' if task.gate else 'add "gate": {"timeout": "7d"}'
             help_ += ": how long a person may take"
+            if task.type == "container":
+                help_ += '; or "advance": "auto", if nobody is to be waited for'
             if task.timeout is not None:
                 help_ += "; the task's own `timeout` is another thing, it ends the pod"
                 related = (Related("the task's own `timeout`", task.place("timeout")),)

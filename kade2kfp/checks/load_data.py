@@ -33,7 +33,7 @@ def load_data(analysis: Analysis) -> Iterator[Diagnostic]:
             )
         unverified = task.sha256 is None and not analysis.document.is_torn(task.place("sha256"))
         may_cache = task.cache is not False and not analysis.document.is_torn(task.place("cache"))
-        if unverified and may_cache and not _given_cache(analysis.document):
+        if unverified and may_cache and task.scheme and not _given_cache(analysis.document):
             help_ = "say its `sha256` and the download is taken from the cache when it was done before; or say `cache` false"
             yield Diagnostic("K226", f"`{task.id}` downloads anew in every run", task.place("url"), help_)
         url = literal(analysis.resolution.text(task.place("url"), task.url)) or ""

@@ -72,6 +72,8 @@ def _place(use: _Use) -> Iterator[Diagnostic]:
 def _nested(uses: list[_Use]) -> Iterator[Diagnostic]:
     seen: list[_Use] = []
     for use in uses:
+        if use.path == "/":  # K407 says that already
+            continue
         for other in seen:
             if use.role == other.role and use.path == other.path:
                 continue  # one output for several arrows; two inputs are K323

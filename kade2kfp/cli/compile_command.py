@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def command(
     for target in targets:
         _keep_documents(target, files)
     results, stale = [], False
+    again = "".join(f" --set {shlex.quote(pair)}" for pair in pairs)
+    again += "" if format_ == "ir" else f" --format {format_}"
     for path, target in zip(files, targets, strict=True):
         source = read(path)
         compiled = compile(source, folder=folder_of(path), values=values(source, pairs), format=format_)
@@ -84,7 +87,7 @@ def command(
         if compiled.yaml is None or failed(compiled.diagnostics, werror=werror):
             continue
         if check:
-            stale |= _differs(path, target, compiled.yaml, say if output == "json" else _say_out)
+            stale |= _differs(path, target, compiled.yaml, again, say if output == "json" else _say_out)
         elif target is None:
             write_out(compiled.yaml)
         else:
@@ -130,14 +133,14 @@ def _say_out(text: str) -> None:
     write_out(text + "\n")
 
 
-def _differs(path: str, target: Path | None, text: str, tell: Callable[[str], None]) -> bool:
-    """Compare with what is committed; tells the difference."""
+def _differs(path: str, target: Path | None, text: str, more: str, tell: Callable[[str], None]) -> bool:
+    """Compare with what is committed; tells the difference. `more` are the options that the text was compiled with."""
     import difflib
 
     if target is None:
         raise click.UsageError("--check compares with a file: name it with -o.")
     name = terminal(shown(str(target)))
-    again = f"write it by `kade2kfp compile {terminal(shown(path))} -o {name}`"
+    again = f"write it by `kade2kfp compile {terminal(shown(path))} -o {name}{terminal(more)}`"
     try:
         if target.exists() and not target.is_file():
             raise click.ClickException(f"cannot read {name}: it is not a file")

@@ -47,7 +47,7 @@ class Parameter(Model):
     maximum: float | None = Field(default=None, description="The largest number allowed.")
     pattern: str | None = Field(
         default=None,
-        description="A regular expression that the whole text must match somewhere (anchor it with ^ and $).",
+        description="A regular expression that must be found in the text (anchor it with ^ and $ for the whole text).",
     )
 
 

@@ -153,7 +153,8 @@ def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str,
     if kind in _EXPECTED:
         help_ = ""
         if kind == "string_type" and isinstance(value, bool | int | float):
-            help_ = f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+            unit = "s" if loc[-1] in _DURATIONS and not isinstance(value, bool) else ""
+            help_ = f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}{unit}"'
         elif isinstance(value, str) and _UNQUOTED.get(kind, "") and re.fullmatch(_UNQUOTED[kind], value):
             help_ = f"write it without quotes: {value}"
         elif kind == "list_type" and isinstance(value, dict) and name == "`env`":
@@ -199,9 +200,30 @@ def _describe(model: type[Model] | None, field: str) -> str:
     return f"`{field}` is {text[0].lower()}{text[1:].removesuffix('.')}" if text else ""
 
 
+# Words of other tools, and what stands for them here: a field, or advice.
+_FIELDS = {
+    "retries": "retry", "mounts": "volumes", "volumeMounts": "volumes", "environment": "env", "envVars": "env", "envs": "env",
+    "entrypoint": "command", "cmd": "command", "run": "script", "packages": "packagesToInstall", "requirements": "packagesToInstall",
+    "dependencies": "packagesToInstall", "pip": "packagesToInstall", "workdir": "workingDir", "timeoutSeconds": "timeout",
+    "params": "parameters", "steps": "tasks", "nodes": "tasks", "edges": "arrows", "links": "arrows", "from": "fromTask",
+    "to": "toTask", "source": "fromTask", "target": "toTask",
+}  # fmt: skip
+_ADVICE = {
+    **dict.fromkeys(("dependsOn", "depends_on", "needs", "after", "runAfter", "upstream"), "draw an arrow: that is how one task comes after another"),
+    **dict.fromkeys(("inputs", "input", "artifacts"), "what comes in is an arrow's `toPath`, or a reference such as `{{params.NAME}}`"),
+    **dict.fromkeys(("gpu", "gpus", "accelerator"), 'write "resources": {"limits": {"nvidia.com/gpu": 1}}'),
+    **dict.fromkeys(("cpu", "memory"), 'write "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}'),
+}  # fmt: skip
+_DURATIONS = ("timeout", "backoff", "maxBackoff", "timeToLive", "every")
+
+
 def _unknown(field: str, model: type[Model] | None, owners: Mapping[str, Iterable[str]]) -> str:
     known = fields_by_alias(model) if model else {}
     others = sorted(owners.get(field, ()))
+    if field in _ADVICE and "id" in known and "type" in known:
+        return _ADVICE[field]
+    if _FIELDS.get(field) in known and not others:
+        return f"did you mean `{_FIELDS[field]}`?"
     match = closest(field, known)
     if others and not (match and match.casefold() == field.casefold()):
         return f"`{field}` belongs to {' and '.join(others)}"

@@ -121,5 +121,5 @@ def _near(root: Path, name: str) -> str:
     return (
         f"did you mean `{match}`?"
         if match
-        else "sources are looked for from the document's folder; `--no-sources` leaves them out"
+        else "sources are looked for from the document's folder; `validate --no-sources` leaves them out"
     )

@@ -68,5 +68,5 @@ def _wide(data: bytes) -> str:
 def _not_utf8(data: bytes, start: int) -> Mistake:
     at = len(data[:start].decode())
     message = f"the byte 0x{data[start]:02x} is not UTF-8"
-    help_ = "JSON is UTF-8: save the file as UTF-8, or convert it, from Latin-1 with `iconv -f LATIN1 -t UTF-8`"
+    help_ = "JSON is UTF-8: save the file as UTF-8, or convert it: `iconv -f CP949 -t UTF-8` from Korean, `-f LATIN1` from Western European"
     return Mistake("K002", message, help_, at, at + 1)

@@ -33,14 +33,23 @@ def test_nothing_in_it_is_replaced_on_the_way(operations: frozenset[str]) -> Non
 
 @pytest.mark.parametrize(
     ("operations", "limit"),
-    [("", 1000), ("e", 1050), ("a+", 1000), ("io+", 2000), ("eiof+", 2500), ("r+", 2600), ("eior+mk", 6000)],
+    [
+        ("", 1000),
+        ("e", 1050),
+        ("a+", 1000),
+        ("i+", 1600),
+        ("io+", 2800),
+        ("eiof+", 3100),
+        ("r+", 2600),
+        ("eior+mk", 6900),
+    ],
 )
 def test_it_is_small(operations: str, limit: int) -> None:
     assert len(embed(frozenset(operations))) < limit
 
 
 def test_all_of_it_is_not_much_either() -> None:
-    assert len(embed(OPERATIONS)) < 7800
+    assert len(embed(OPERATIONS)) < 8800
 
 
 def test_what_no_operation_needs_is_left_out() -> None:
@@ -65,11 +74,12 @@ def test_every_pair_of_operations_is_a_script(shell: str) -> None:
 
 @pytest.mark.parametrize("letter", sorted(OPERATIONS - set("+v")))
 def test_each_operation_brings_all_it_calls(letter: str, tmp_path: Path) -> None:
+    (tmp_path / "in" / "sub").mkdir(parents=True)
     register = {
         "r": f"string\nn\n{tmp_path}/r",
         "m": f"n\nu\n{tmp_path}/m",
         "j": str(tmp_path),
-        "i": str(tmp_path),
+        "i": f"{tmp_path}/in",
         "e": "A=",
         "f": "eA==",
         "a": "",
@@ -112,8 +122,9 @@ def test_each_operation_is_described() -> None:
 
 def test_shellcheck_finds_nothing_else() -> None:
     # Backticks, and expr, since $( would be replaced; functions that eval calls; A && B || C, meant so; empty
-    # assignments in a row; single quotes around what another shell expands; words that have no spaces, or are split.
-    meant = "SC2006,SC2003,SC2317,SC2015,SC1007,SC2016,SC2086"
+    # assignments in a row; single quotes around what another shell expands; words that have no spaces, or are split;
+    # subshells that keep their variables to themselves.
+    meant = "SC2006,SC2003,SC2317,SC2015,SC1007,SC2016,SC2086,SC2030,SC2031"
     text = embed(OPERATIONS)
     done = subprocess.run(
         [program("shellcheck"), "-s", "sh", "-e", meant, "-f", "gcc", "-"],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from .step_script import Box, each_shell, each_user, program, step
+from .step_script import Box, Done, each_shell, each_user, program, step
 
 # In every path: spaces, both quotes, a dollar, a backslash, a glob, a letter that is not ASCII.
 ODD = 'it\'s "a" $HOME\\ * 한'
@@ -22,6 +23,17 @@ def arrive(folder: Path, **files: str) -> None:
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name.replace("__", ".")).write_text(content)
+
+
+def stored(folder: Path) -> list[str]:
+    """The files that KFP would store of an output, by their paths, and what opening them fails with."""
+    found = []
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            found += stored(Path(entry.path))
+        else:
+            found.append(f"{entry.path} {Path(entry.path).read_text()}")
+    return sorted(found)
 
 
 @each_shell
@@ -56,6 +68,43 @@ def test_linking_again_changes_nothing(shell: str, tmp_path: Path) -> None:
     assert (second.code, second.err) == (0, "")
     assert first.out == second.out
     assert sorted(os.listdir(tmp_path / "from" / "sub")) == ["x"]
+    assert not (tmp_path / "in" / "sub").is_symlink()
+
+
+@each_shell
+@each_user
+def test_who_walks_the_folder_finds_what_lies_deeper(box: Box, tmp_path: Path) -> None:
+    names = [ODD, "a\nb", "-rf", "\n", "..x", ".hidden"]
+    for name in names:
+        arrive(tmp_path / "from" / name / name, **{name: "1"})
+        (tmp_path / "from" / name / "empty").mkdir()
+    find = ("find", "/tmp/in", "(", "-type", "d", "-o", "-type", "l", ")", "-print0")
+    done = box("+", "/box/from", "i", "/tmp/in", "--", *find)
+    assert (done.code, done.err) == (0, "")
+    deep = [f"/{name}{more}" for name in names for more in ("", "/empty", f"/{name}", f"/{name}/{name}")]
+    assert sorted(done.out.decode().split("\0")[1:-1]) == sorted(f"/tmp/in{path}" for path in deep)
+    done = box("+", "/box/from", "i", "/tmp/in", "--", "find", "/tmp/in", "-type", "f")
+    assert done.out == b"", "files are links: nothing is copied"
+
+
+@each_shell
+def test_a_folder_never_goes_into_what_a_link_of_an_earlier_run_leads_to(shell: str, tmp_path: Path) -> None:
+    arrive(tmp_path / "from" / "sub", new="1")
+    arrive(tmp_path / "old", kept="1")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "sub").symlink_to(tmp_path / "old")
+    done = step(shell, "+", f"{tmp_path}/from", "i", f"{tmp_path}/in", "--", "ls", f"{tmp_path}/in/sub")
+    assert (done.code, done.out, done.err) == (0, b"new\n", "")
+    assert os.listdir(tmp_path / "old") == ["kept"]
+
+
+@each_shell
+def test_a_file_where_a_folder_shall_be_is_said(shell: str, tmp_path: Path) -> None:
+    arrive(tmp_path / "from" / "sub", x="1")
+    arrive(tmp_path / "in", sub="a file")
+    done = step(shell, "+", f"{tmp_path}/from", "i", f"{tmp_path}/in", "--", "echo", "ran")
+    assert (done.code, done.out) == (64, b"")
+    assert f"cannot write {tmp_path}/in as user" in done.own[0]
 
 
 @each_shell
@@ -72,6 +121,19 @@ def test_a_folder_of_a_thousand_entries(shell: str, tmp_path: Path) -> None:
     arrive(tmp_path / "from", **{f"n{'x' * 100}{n}": "" for n in range(1050)})
     done = step(shell, "+", f"{tmp_path}/from", "i", f"{tmp_path}/in", "--", "ls", f"{tmp_path}/in")
     assert len(done.out.splitlines()) == 1050
+
+
+@each_shell
+def test_folders_of_thousands_of_files(shell: str, tmp_path: Path) -> None:
+    for folder in range(50):
+        arrive(tmp_path / "from" / f"{folder}", **{f"n{n}": "" for n in range(120)})
+    # Again as an output, by a link to the input.
+    words = ("+", f"{tmp_path}/from", "i", f"{tmp_path}/in", "+", f"{tmp_path}/kfp", "o", f"{tmp_path}/out")
+    began = monotonic()
+    done = step(shell, *words, "--", "ln", "-s", f"{tmp_path}/in", f"{tmp_path}/out/all")
+    assert (done.code, done.err) == (0, "")
+    assert len(stored(tmp_path / "kfp")) == 6000
+    assert monotonic() - began < 30
 
 
 @each_shell
@@ -195,6 +257,157 @@ def test_nothing_is_deleted_where_the_user_keeps_things(shell: str, tmp_path: Pa
     done = step(shell, *words, "--", "true")
     assert (done.code, len(done.own)) == (65, 2)
     assert (tmp_path / "new" / "p").is_dir()
+
+
+def leaves(shell: str, folder: Path, script: str, letter: str = "o", tools: Path | None = None) -> Done:
+    """Runs a script in the output folder `out`, which goes to `kfp`."""
+    (folder / "out").mkdir(exist_ok=True)
+    env = {"PATH": str(tools)} if tools else None
+    return step(
+        shell,
+        *("+", f"{folder}/kfp", letter, f"{folder}/out", "--"),
+        *(program("sh"), "-c", f"export PATH=/usr/bin:/bin; cd {folder}/out && {script}"),
+        env=env,
+    )
+
+
+@pytest.fixture(params=[True, False], ids=["find", "no find"])
+def tools(request: pytest.FixtureRequest, shell: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs that there are in the image."""
+    folder = tmp_path_factory.mktemp("tools")
+    for name in ("mkdir", "rmdir", "rm", "ln", "ls", "id", "tr", "env", "expr", *(["find"] if request.param else [])):
+        (folder / name).symlink_to(program("busybox" if shell == "busybox" else name))
+    return folder
+
+
+@each_shell
+def test_a_link_to_a_folder_is_stored_as_that_folder(shell: str, tools: Path, tmp_path: Path) -> None:
+    arrive(tmp_path / "data" / "b c" / ODD, x="1", __y="2")
+    (tmp_path / "data" / "file").symlink_to("b c/" + ODD + "/x")
+    (tmp_path / "data" / "again").symlink_to("b c")
+    script = "mkdir real; echo 3 >real/z; ln -s ../../data real/l; ln -s real latest; ln -s ../data/file -- -f; ln -s ../data '\n'"
+    done = leaves(shell, tmp_path, script, tools=tools)
+    assert (done.code, done.err) == (0, "")
+    data = [f"/b c/{ODD}/x 1", f"/b c/{ODD}/.y 2", f"/again/{ODD}/x 1", f"/again/{ODD}/.y 2", "/file 1"]
+    inside = [f"/{above}{one}" for above in ("real/l", "latest/l", "\n") for one in data]
+    inside += ["/real/z 3\n", "/latest/z 3\n", "/-f 1"]
+    assert stored(tmp_path / "kfp") == sorted(f"{tmp_path}/kfp{one}" for one in inside)
+    # What the links led to is as it was.
+    assert sorted(os.listdir(tmp_path / "data")) == ["again", "b c", "file"]
+    assert (tmp_path / "data" / "again").is_symlink()
+
+
+@each_shell
+@each_user
+def test_what_arrived_can_be_handed_on_by_a_link(box: Box, tmp_path: Path) -> None:
+    arrive(tmp_path / "from" / "sub", x="1")
+    words = ("+", "/box/from", "i", "/tmp/in", "+", "/box/kfp/out", "o", "/box/out")
+    (tmp_path / "out").mkdir()
+    done = box(*words, "--", "ln", "-s", "/tmp/in", "/box/out/all")
+    assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "out" / "all" / "sub" / "x").is_symlink()
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ("ln -s . l", "l"),
+        ("ln -s .. l", "l"),
+        ("ln -s / l", "l"),
+        ("mkdir -p a/b; ln -s ../../a a/b/l", "a/b/l"),
+        ('mkdir a; ln -s "/$PWD" a/l', "a/l"),
+        ("mkdir a b; ln -s ../b a/x; ln -s ../a b/y", "a/x/y"),
+        ("mkdir ../data; ln -s ../data ../data/me; ln -s ../data l", "l/me"),
+    ],
+)
+def test_a_link_to_a_folder_that_holds_it_is_named(
+    shell: str, script: str, named: str, tools: Path, tmp_path: Path
+) -> None:
+    done = leaves(shell, tmp_path, script, tools=tools)
+    message = f"the command left {tmp_path}/out/{named}, a link to a folder that holds it"
+    assert (done.code, done.own) == (65, [message])
+
+
+@each_shell
+@pytest.mark.parametrize("letter", "oO")
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ("ln -s /nowhere l", "l"),
+        ("ln -s l l", "l"),
+        ("mkdir -p 'a b/c'; mkfifo 'a b/c/.f'", "a b/c/.f"),
+        ("mkfifo ../fifo; ln -s ../fifo l", "l"),
+        ("ln -s /dev/null l", "l"),
+        ("python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"s\")'", "s"),
+    ],
+)
+def test_what_kfp_cannot_store_is_named(
+    shell: str, letter: str, script: str, named: str, tools: Path, tmp_path: Path
+) -> None:
+    done = leaves(shell, tmp_path, f"echo 1 >file; {script}", letter, tools)
+    message = f"the command left {tmp_path}/out/{named}, which leads nowhere or is neither file nor folder"
+    assert (done.code, done.own) == (65, [message])
+
+
+@each_shell
+def test_what_kfp_cannot_store_in_what_a_link_leads_to_is_named(shell: str, tmp_path: Path) -> None:
+    arrive(tmp_path / "data" / "deep", x="1")
+    os.mkfifo(tmp_path / "data" / "deep" / "fifo")
+    done = leaves(shell, tmp_path, "ln -s ../data l")
+    assert done.code == 65
+    assert f"the command left {tmp_path}/out/l/deep/fifo, which leads nowhere" in done.own[0]
+
+
+@each_shell
+def test_on_the_users_own_volume_a_link_to_a_folder_is_named_and_stays(shell: str, tools: Path, tmp_path: Path) -> None:
+    arrive(tmp_path / "out" / "runs" / "1", x="1")
+    done = leaves(shell, tmp_path, "ln -s x runs/1/file; ln -s 1 runs/latest", "O", tools)
+    message = f"the command left {tmp_path}/out/runs/latest, a link to a folder: KFP cannot store it"
+    assert (done.code, done.own) == (65, [message])
+    assert os.readlink(tmp_path / "out" / "runs" / "latest") == "1"
+
+
+@each_shell
+def test_on_a_volume_links_stay_links(shell: str, tmp_path: Path) -> None:
+    done = step(shell, "d", f"{tmp_path}/out", "--", "sh", "-c", f"cd {tmp_path}/out; ln -s . me; ln -s /nowhere it")
+    assert (done.code, done.err) == (0, "")
+    assert os.readlink(tmp_path / "out" / "me") == "."
+
+
+@each_shell
+def test_an_output_folder_that_is_a_link_itself_is_followed(shell: str, tmp_path: Path) -> None:
+    arrive(tmp_path / "data" / "sub", x="1")
+    done = leaves(shell, tmp_path, "cd ..; rmdir out; ln -s data out; ln -s sub out/l")
+    assert (done.code, done.err) == (0, "")
+    assert stored(tmp_path / "kfp") == [f"{tmp_path}/kfp/l/x 1", f"{tmp_path}/kfp/sub/x 1"]
+
+
+@each_shell
+def test_a_bad_link_fails_the_step_whatever_the_next_output_is(shell: str, tmp_path: Path) -> None:
+    words = [word for n in "12" for word in ("+", f"{tmp_path}/k{n}", "o", f"{tmp_path}/o{n}")]
+    done = step(shell, *words, "--", "sh", "-c", "ln -s /nowhere $0/o1/l; touch $0/o2/x", str(tmp_path))
+    assert (done.code, len(done.own)) == (65, 1)
+
+
+@each_shell
+def test_a_folder_that_cannot_be_entered_is_named(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    tmp_path.chmod(0o755)
+    (tmp_path / "out").chmod(0o777)
+    words = (
+        "+",
+        "/tmp/kfp",
+        "o",
+        "/box/out",
+        "--",
+        "sh",
+        "-c",
+        "mkdir /box/out/x; chmod 0 /box/out/x; ln -s . /box/out/y",
+    )
+    done = Box(shell, tmp_path, 1000)(*words)
+    (tmp_path / "out" / "x").chmod(0o755)
+    assert (done.code, done.own[-1]) == (65, "cannot read /box/out/x")
 
 
 @each_shell

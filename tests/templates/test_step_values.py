@@ -31,7 +31,9 @@ def parameter(shell: str, folder: Path, type_: str, content: bytes) -> tuple[Don
         ("string", b"", b""),
         ("string", b"\n\n", b""),
         ("string", b" a\n\nb \t\n\n", b" a\n\nb \t"),
-        ("string", "한 \\n %s $(x) $$ `id` {{x}} \x1b".encode(), "한 \\n %s $(x) $$ `id` {{x}} \x1b".encode()),
+        ("string", "한 \\n %s $ (x) $x$ `id` { {x}} \x1b".encode(), "한 \\n %s $ (x) $x$ `id` { {x}} \x1b".encode()),
+        ("string", b"${HOME} $", b"${HOME} $"),
+        ("object", b'{"a":{"b":{}}}', b'{"a":{"b":{}}}'),
         ("string", b"-n", b"-n"),
         ("string", b"\xff\xfe", b"\xff\xfe"),
         ("integer", b"42\n", b"42"),
@@ -94,11 +96,23 @@ def test_of_a_wrong_value_the_beginning_is_shown(shell: str, tmp_path: Path) -> 
 
 
 @each_shell
-@pytest.mark.parametrize("content", [b"{{$.pipeline_job_uuid}}", b"a {{{$", b'{"a": "{{$.x}}"}'])
-def test_kfps_own_placeholders_are_refused(shell: str, content: bytes, tmp_path: Path) -> None:
-    done, found = parameter(shell, tmp_path, "string", content)
+@pytest.mark.parametrize(
+    ("type_", "content"),
+    [
+        ("string", b"{{$.pipeline_job_uuid}}"),
+        ("string", b"a {{{"),
+        ("string", b"{{workflow.name}}"),
+        ("string", b"costs 5$$"),
+        ("string", b"a\n$(HOME)"),
+        ("string", b"$("),
+        ("object", b'{"a": "{{x}}"}'),
+        ("array", b'["$$"]'),
+    ],
+)
+def test_what_would_be_replaced_on_its_way_is_refused(shell: str, type_: str, content: bytes, tmp_path: Path) -> None:
+    done, found = parameter(shell, tmp_path, type_, content)
     assert (done.code, found) == (65, None)
-    assert done.own == ["output the-name: KFP would replace {{$ in it"]
+    assert done.own == ["output the-name: {{, $$ or $( in it would be replaced on its way"]
 
 
 @each_shell

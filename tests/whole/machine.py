@@ -226,21 +226,32 @@ def _sandboxed(
     )
 
 
-# Inside the pod, as the launcher does it: run, then upload artifacts (links followed, empty folders and modes lost).
+# Inside the pod, as the launcher does it: run, then upload artifacts; empty folders and modes are lost. As in UploadBlob
+# (objectstore/object_store.go), an entry that is no real folder is opened as a file, so a link to a folder is an error;
+# as in uploadOutputArtifacts (component/launcher_v2.go), what does not exist ends that artifact's upload and no more.
 _LAUNCH = """
 import json, os, shutil, subprocess, sys
+def upload(path, target):
+    if not os.path.isdir(path):
+        os.stat(path)
+        with open(path, "rb") as file:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as stored:
+                shutil.copyfileobj(file, stored)
+        return
+    for entry in sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name)):
+        if os.path.isdir(entry.path) and not entry.is_dir(follow_symlinks=False):
+            raise IsADirectoryError(entry.path)
+        upload(entry.path, target + "/" + entry.name)
 about = json.loads(sys.argv[1])
 done = subprocess.run(about["words"]).returncode
 if done:
     sys.exit(done if done > 0 else 128 - done)
 for path, target in about["artifacts"].items():
-    if os.path.isfile(path):
-        shutil.copyfile(path, target)
-    for folder, _, names in os.walk(path, followlinks=True) if os.path.isdir(path) else ():
-        for name in names:
-            to = os.path.join(target, os.path.relpath(os.path.join(folder, name), path))
-            os.makedirs(os.path.dirname(to), exist_ok=True)
-            shutil.copyfile(os.path.join(folder, name), to)
+    try:
+        upload(path, target)
+    except FileNotFoundError:
+        pass
 """
 
 

@@ -187,6 +187,50 @@ def test_an_empty_folder_is_made_where_it_did_not_arrive(folder: Path) -> None:
     assert done.logs["use"] == "x\n"
 
 
+@USERS
+def test_folders_and_links_arrive_as_files_that_a_walk_finds(folder: Path, user: int) -> None:
+    script = (
+        "mkdir -p /out/a/b /tmp/data/deep; echo 1 > /out/a/b/one; echo 2 > /tmp/data/deep/two\n"
+        "ln -s a /out/latest; ln -s /tmp/data /out/a/all; ln -s a/b/one /out/file"
+    )
+    done = run(
+        {
+            "tasks": [
+                job("make", script),
+                # What arrived goes on, as it is and by a link.
+                job("pass", "cp -R /in/. /on; ln -s /in /on/again"),
+                job("use", "cd /in; find . -type f -o -type l | sort; cat again/latest/all/deep/two"),
+            ],
+            "arrows": [arrow("make", "/out", "pass", "/in"), arrow("pass", "/on", "use", "/in")],
+        },
+        folder,
+        user,
+    )
+    assert done.codes == {"make": 0, "pass": 0, "use": 0}, done.logs
+    files = ["a/all/deep/two", "a/b/one", "file", "latest/all/deep/two", "latest/b/one"]
+    whole = sorted(f"./{above}{file}" for above in ("", "again/") for file in files)
+    assert done.logs["use"].splitlines() == [*whole, "2"]
+
+
+@pytest.mark.parametrize("link", ["/nowhere", "."])
+@pytest.mark.parametrize("path", ["/out", "/nas/out"])
+def test_a_link_that_kfp_would_stumble_over_fails_the_task_that_made_it(folder: Path, path: str, link: str) -> None:
+    done = run(
+        {
+            "volumes": [{"id": "nas", "claimName": "nas"}],
+            "tasks": [
+                job("make", f"cd {path}; touch a z; ln -s {link} link", volumes=[{"id": "nas", "mountPath": "/nas"}]),
+                job("use", "ls /in", inherit=False),
+            ],
+            "arrows": [arrow("make", path, "use", "/in")],
+        },
+        folder,
+    )
+    assert done.codes["make"] == 65, done.logs
+    assert f"kade2kfp: the command left {path}/link, " in done.logs["make"]
+    assert "use" not in done.codes
+
+
 def test_a_command_without_needs_runs_without_a_shell(folder: Path) -> None:
     compiled = compile(
         parse(
