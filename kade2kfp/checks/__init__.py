@@ -34,6 +34,7 @@ from kade2kfp.checks.size import size
 from kade2kfp.checks.task_paths import task_paths
 from kade2kfp.checks.unique_names import unique_names
 from kade2kfp.checks.unread_fields import unread_fields
+from kade2kfp.checks.volume_arrows import volume_arrows
 from kade2kfp.checks.volumes import volumes
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.plan.analysis import Analysis
@@ -71,6 +72,7 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     task_paths,
     unique_names,
     unread_fields,
+    volume_arrows,
     volumes,
 )
 PLAN_CHECKS: tuple[Callable[[Plan, Analysis], Iterable[Diagnostic]], ...] = (size,)

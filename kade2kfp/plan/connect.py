@@ -43,7 +43,7 @@ def connect(analysis: Analysis, task: Task, artifacts: ArtifactNames) -> Connect
     own = [mount_of(analysis, setting.value) for setting in analysis.settings[task.id].volumes]
     leaving = [flow for flow in analysis.from_task.get(task.id, ()) if not flow.order_only]
     coming = [flow for flow in analysis.to_task.get(task.id, ()) if not flow.order_only]
-    mounts = list(dict.fromkeys([*own, *_volume_mounts(analysis, task, leaving, coming, own)]))
+    mounts = list(dict.fromkeys([*own, *volume_mounts(analysis, leaving, coming, own)]))
     inputs = _inputs(analysis, coming, artifacts)
     outputs = _outputs(analysis, leaving, own, artifacts.get(task.id, {}))
     return Connections(
@@ -100,9 +100,10 @@ def location(analysis: Analysis, flow: Flow) -> ClaimMount:
     return ClaimMount(flow.volume, "", f"{flow.giver.id}/_{flow.from_path}", in_run=True, is_file=is_file)
 
 
-def _volume_mounts(
-    analysis: Analysis, task: Task, leaving: list[Flow], coming: list[Flow], own: list[Mount]
-) -> Iterable[Mount]:
+def volume_mounts(
+    analysis: Analysis, leaving: Iterable[Flow], coming: Iterable[Flow], own: list[Mount]
+) -> Iterable[ClaimMount]:
+    """The mounts that a task has for its volume arrows, besides its own."""
     for flow in leaving:
         if flow.volume:
             place = location(analysis, flow)
