@@ -72,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with its exit code (architecture.md, Diagnostics)."""
     _make_haste()
     prepare()
+    sys.unraisablehook = _unraisable
     try:
         code = _run(argv)
     except click.ClickException as error:
@@ -80,6 +81,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     if argv is None:  # all is done: who interrupts now shall see no traceback of the interpreter's shutdown
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
+
+
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    """An interrupt that came where Python cannot raise it, such as in a callback of an import, comes again a moment later."""
+    if what.exc_type is KeyboardInterrupt:
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(what)
 
 
 def _make_haste() -> None:
