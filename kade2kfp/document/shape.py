@@ -29,8 +29,10 @@ _EXPECTED = {
     "model_type": "an object",
     "model_attributes_type": "an object",
 }
-# Operators of other languages.
+# Words and operators of other languages.
 _TWISTED = {
+    "folder": "directory",
+    "dir": "directory",
     "=": "==",
     "===": "==",
     "=>": ">=",

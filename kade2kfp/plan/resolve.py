@@ -249,6 +249,8 @@ def _meant(document: Document, inner: str) -> str:
     if parameter(document, inner) is not None:
         return f"params.{inner}"
     if parts[0] == "tasks" and len(parts) == 3:
+        if parts[2] in ("outputs", "metrics", "values"):  # the name in it is missing
+            return f"tasks.{parts[1]}.{parts[2]}.{'KEY' if parts[2] == 'metrics' else 'NAME'}"
         return f"tasks.{parts[1]}.outputs.{parts[2]}"
     if parts[0] == "run" and len(parts) == 2:
         return f"run.{closest(parts[1], ('id', 'name', 'status')) or 'id'}"
