@@ -4,15 +4,17 @@
 
 PYTHON ?=
 ARGS ?=
+# Where `make example` keeps its runs.
+export KADE2KFP_HOME ?= $(CURDIR)/build/kade2kfp
 RUN = @python3 scripts/environment.py --python "$(PYTHON)"
 MAKEFLAGS += --no-print-directory
 SHELL = /bin/sh
 
-.PHONY: help setup example test test-pythons check formatting lint types imports schema stale-goldens stale-docs
+.PHONY: help setup example test test-pythons mutations check formatting lint types imports faults schema stale-goldens stale-docs
 .PHONY: format goldens docs wheel bench clean
 
 help:
-	@echo 'make example   compile examples/iris to build/iris.yaml'
+	@echo 'make example   compile examples/iris to build/iris.yaml, and run it on this machine'
 	@echo 'make test      all tests, in parallel'
 	@echo 'make check     formatting, lint, types, imports, stale schema, goldens and manual'
 	@echo 'make format    format the code, and fix what lint can fix'
@@ -21,6 +23,7 @@ help:
 	@echo 'make wheel     build wheel and sdist into dist/, run the wheel in a clean environment'
 	@echo 'make bench     benchmarks'
 	@echo 'make test-pythons   all tests on each supported Python that is here'
+	@echo 'make mutations   faults put into the compiler one by one: each must be found by a test'
 	@echo 'make clean     remove what the targets made'
 
 setup:
@@ -29,18 +32,21 @@ setup:
 example:
 	@mkdir -p build
 	$(RUN) kade2kfp compile examples/iris/pipeline.json -o build/iris.yaml
-	$(RUN) python scripts/outcome.py build/iris.yaml
+	$(RUN) kade2kfp run examples/iris/pipeline.json --set data_url=file://$(CURDIR)/examples/iris/data/iris.data
 
 test:
 	@scripts/packages.sh --note
 	$(RUN) python -m pytest -n auto $(ARGS)
+
+mutations:
+	$(RUN) python scripts/mutations.py $(ARGS)
 
 test-pythons:
 	$(RUN) python scripts/pythons.py $(ARGS)
 
 # All of them, also when one fails: one run tells all.
 check:
-	@$(MAKE) --keep-going formatting lint types imports schema stale-goldens stale-docs
+	@$(MAKE) --keep-going formatting lint types imports faults schema stale-goldens stale-docs
 	@echo 'check: nothing to say'
 
 formatting:
@@ -54,6 +60,10 @@ types:
 
 imports:
 	$(RUN) scripts/quietly.sh lint-imports --no-cache
+
+# Each deliberate fault still fits the code that it is put into.
+faults:
+	$(RUN) scripts/quietly.sh python scripts/mutations.py --list
 
 schema:
 	$(RUN) kade2kfp schema --check

@@ -1,4 +1,4 @@
-"""Measures kade2kfp against KFP's own compiler, as ratios within one run: `run.py [--strict] [--quick]`.
+"""Measures kade2kfp against KFP's own compiler, and its local runs against make, as ratios within one run: `run.py [--strict] [--quick]`.
 
 Every figure is the ratio of two medians; both sides take turns, so that a busy machine hits both. Exits 0 whatever the
 figures are, with --strict 1 where a goal is missed. --quick repeats less, for a look.
@@ -7,6 +7,7 @@ figures are, with --strict 1 where a goal is missed. --quick repeats less, for a
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from kade2kfp.steps.python_text import embed_python
 HERE = Path(__file__).parent
 IRIS = HERE.parent / "examples" / "iris"
 SIZES = (10, 100, 500)
+STEPS = 200
 TOO_LARGE = {"K604"}  # what 1,000 tasks are for Argo, and said so; `validate` has done all its work by then
 
 
@@ -73,6 +75,7 @@ def figures(folder: Path, repetitions: int) -> Iterator[Figure]:
     yield from warm_compile(folder, repetitions)
     yield many_tasks(max(3, repetitions // 2))
     yield memory()
+    yield from local_steps(folder, max(3, repetitions // 3))
 
 
 def cold_compile(folder: Path, repetitions: int) -> Figure:
@@ -153,6 +156,28 @@ def memory() -> Figure:
     ratio = peak["ours"] / peak["by-hand"]
     details = f"{peak['ours']:.0f} and {peak['by-hand']:.0f} MiB, of which {peak['nothing']:.0f} MiB after the imports"
     return Figure("peak memory, 500 tasks / kfp's Compiler", ratio, None, details)
+
+
+def local_steps(folder: Path, repetitions: int) -> Iterator[Figure]:
+    """`kade2kfp run` of 200 independent steps of 10 ms against `make -j` of the same; what a step costs above its 10 ms."""
+    names = [f"t{number}" for number in range(STEPS)]
+    document, makefile, home = folder / "many.json", folder / "many.mk", folder / "runs"
+    tasks = [{"id": name, "type": "job", "command": ["sleep", "0.01"]} for name in names]
+    whole = {"apiVersion": "kade2kfp/v1", "name": "many", "defaults": {"image": "busybox", "cache": False}}
+    document.write_text(json.dumps({**whole, "tasks": tasks}), encoding="utf-8")
+    rules = "".join(f"{name}:\n\t@sleep 0.01\n" for name in names)
+    makefile.write_text(f"all: {' '.join(names)}\n{rules}.PHONY: all {' '.join(names)}\n", encoding="utf-8")
+    for jobs in (1, 8):
+        start, one, other = medians(
+            repetitions,
+            process(program("kade2kfp"), "run", str(IRIS.parent / "hello" / "pipeline.json"), "--home", str(home)),
+            process(program("kade2kfp"), "run", str(document), "--jobs", str(jobs), "--home", str(home)),
+            process("make", "-s", "-f", str(makefile), f"-j{jobs}", "all"),
+        )
+        step = f"a step {(one - start) / STEPS * 1000:.1f} ms to {other / STEPS * 1000:.1f}; start {start:.2f} s"
+        yield Figure(
+            f"run --jobs {jobs}, {STEPS} steps / make -j{jobs}", one / other, None, f"{seconds(one, other)}; {step}"
+        )
 
 
 def must_be_alike(name: str, ours: Path, theirs: Path) -> None:

@@ -103,13 +103,43 @@ def compile(
     checked = validate(source, folder=folder, values=values)
     if checked.plan is None or checked.analysis is None:
         return Compiled(checked, None)
-    missing = list(_not_yet(checked.analysis))
-    if missing:
-        located = _located(source, checked.analysis.document, [*checked.diagnostics, *missing])
-        return Compiled(replace(checked, diagnostics=located), None)
+    checked = _with(checked, [*_not_yet(checked.analysis, _NOT_COMPILED), *_not_on_a_cluster(checked.analysis)])
+    if checked.plan is None:
+        return Compiled(checked, None)
     from kade2kfp.lowering import lower  # imports kfp, which takes a second
 
     return Compiled(checked, lower(checked.plan, format=format))
+
+
+def for_a_run(checked: Checked) -> Checked:
+    """A checked document with what else stands in the way of running it on this machine; without a plan where something does.
+
+    Every parameter that is required has a value by then (K702), and all that the document asks for is carried out (K600).
+    """
+    if checked.plan is None or checked.analysis is None:
+        return checked
+    document = checked.analysis.document
+    missing = [
+        Diagnostic(
+            "K702", f"the parameter `{one.name}` has no value", one.place("name"), f"give it by --set {one.name}=..."
+        )
+        for one in document.parameters
+        if one.name not in checked.analysis.known
+    ]
+    return _with(checked, [*missing, *_not_yet(checked.analysis, _NOT_RUN)])
+
+
+def also(checked: Checked, found: Iterable[Diagnostic]) -> Checked:
+    """A checked document with more diagnostics, each with its place in the text; its plan stays."""
+    if checked.analysis is None:
+        return checked
+    located = _located(checked.source, checked.analysis.document, [*checked.diagnostics, *found])
+    return replace(checked, diagnostics=located)
+
+
+def _with(checked: Checked, found: Iterable[Diagnostic]) -> Checked:
+    more = also(checked, found)
+    return more if more.ok else replace(more, plan=None)
 
 
 def _given(document: Document, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Diagnostic]]:
@@ -139,20 +169,28 @@ def _given(document: Document, values: Mapping[str, Any]) -> tuple[dict[str, Any
     return fitting, found
 
 
-def _not_yet(analysis: Analysis) -> Iterable[Diagnostic]:
-    """K600: what this version cannot compile. K607: what no cluster can carry out."""
+def _not_yet(analysis: Analysis, instead: str) -> Iterable[Diagnostic]:
+    """K600: what this version cannot carry out."""
     document = analysis.document
     if document.pipeline.on_exit is not None:
-        yield Diagnostic("K600", "`onExit` is not supported yet", document.pipeline.place("on_exit"), _LATER)
+        yield Diagnostic("K600", "`onExit` is not supported yet", document.pipeline.place("on_exit"), instead)
     for task in document.tasks:
         for what, at in task.unsupported():
-            yield Diagnostic("K600", f"{what} is not supported yet", at, _LATER)
+            yield Diagnostic("K600", f"{what} is not supported yet", at, instead)
+
+
+def _not_on_a_cluster(analysis: Analysis) -> Iterable[Diagnostic]:
+    """K607: what no cluster can carry out. K600: what this version carries out in local runs alone."""
+    for task in analysis.document.tasks:
+        if task.run_when == "always":
+            yield Diagnostic("K600", "`runWhen: always` is not supported yet", task.place("run_when"), _NOT_COMPILED)
         if getattr(task, "scheme", "") == "file":
             help_ = "serve it by http, or put it into an object store; file:// is for `kade2kfp run`"
             yield Diagnostic("K607", "a cluster cannot read file://", task.place("url"), help_)
 
 
-_LATER = "it is read and checked, but this version of kade2kfp does not compile it; nothing was written"
+_NOT_COMPILED = "it is read and checked, but this version of kade2kfp does not compile it; nothing was written"
+_NOT_RUN = "it is read and checked, but this version of kade2kfp does not run it; nothing was started"
 
 
 def _about_a_stand_in(document: Document, one: Diagnostic) -> bool:

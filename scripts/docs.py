@@ -34,6 +34,7 @@ FAMILIES = {
     "4": "Volumes",
     "5": "Control flow",
     "6": "What Kubeflow Pipelines cannot do",
+    "7": "Local runs",
     "9": "A bug of kade2kfp",
 }
 # The lists of the envelope, which are read element by element, and what their elements are.

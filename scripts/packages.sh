@@ -1,8 +1,9 @@
 #!/bin/sh
-# The Debian packages that the tests need: the scripts that run inside pods are tested on each of these shells and awks.
+# The Debian packages that the tests need: the scripts that run inside pods are tested on each of these shells and awks,
+# local runs with podman.
 # Prints those that are missing, one a line; with --note, one line for a person; with --install, installs them.
 missing() {
-    for command in busybox gawk make mawk original-awk shellcheck; do
+    for command in busybox crun gawk make mawk original-awk podman shellcheck; do
         command -v "$command" >/dev/null 2>&1 || echo "$command"
     done
     # Debian's python3 comes without what makes virtual environments; uv does without it.

@@ -27,6 +27,8 @@ def main() -> int:
             "--locked",
             "--no-dev",
             "--no-emit-project",
+            "--extra",
+            "local",
             "--no-hashes",
             "--no-header",
             "--no-annotate",
@@ -34,7 +36,7 @@ def main() -> int:
         uv(*export, "--project", str(ROOT), "--output-file", str(constraints))
         (wheel,) = built.glob("*.whl")
         uv("venv", "--python", sys.executable, str(venv))
-        uv("pip", "install", "--python", python, "--constraints", str(constraints), str(wheel))
+        uv("pip", "install", "--python", python, "--constraints", str(constraints), f"{wheel}[local]")
         uv("pip", "check", "--python", python)
         if not tested(built, venv):
             return 1

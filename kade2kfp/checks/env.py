@@ -28,9 +28,13 @@ _FIELD = re.compile(
     r"metadata\.(name|namespace|uid)|metadata\.(labels|annotations)\['(?P<key>[^']+)'\]|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs)"
 )
 
+# KFP's and Argo's are in the pod before the patch with the user's is merged over them (Argo:
+# workflow/controller/workflowpod.go, createWorkflowPod): a value takes the place of theirs, a source is refused beside it.
+_TAKEN = {"KADE2KFP_": "kade2kfp's", "KFP_": "Kubeflow's", "ARGO_": "Argo's"}
+
 
 def env(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K215: not one source. K216: twice. K217: KFP_. K218 (warning): a secret in clear. K219: no such field of the pod."""
+    """K215: not one source. K216: twice. K217: taken by others. K218 (warning): a secret in clear. K219: no such field of the pod."""
     document = analysis.document
     for owner in document.owners:
         yield from _twice(owner.env or ())
@@ -54,20 +58,14 @@ def _twice(variables: Iterable[EnvVar]) -> Iterator[Diagnostic]:
 
 
 def _one(document: Document, variable: EnvVar) -> Iterator[Diagnostic]:
-    if variable.name.startswith("KADE2KFP_"):
-        yield Diagnostic(
-            "K217",
-            f"the variable `{variable.name}` begins with KADE2KFP_",
-            variable.place("name"),
-            "those are kade2kfp's own; give it another name",
-        )
-    if variable.name.startswith("KFP_"):
-        yield Diagnostic(
-            "K217",
-            f"the variable `{variable.name}` begins with KFP_",
-            variable.place("name"),
-            "those are Kubeflow's own; give it another name",
-        )
+    for prefix, whose in _TAKEN.items():
+        if variable.name.startswith(prefix):
+            yield Diagnostic(
+                "K217",
+                f"the variable `{variable.name}` begins with {prefix}",
+                variable.place("name"),
+                f"those are {whose} own; give it another name",
+            )
     if variable.value is not None and variable.value_from is not None:
         yield Diagnostic(
             "K215",

@@ -12,7 +12,20 @@ from kade2kfp.plan.analysis import Analysis
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_TAKEN = ("kade2kfp", "pipelines.kubeflow.org", "workflows.argoproj.io", "kubernetes.io", "k8s.io")
+_TAKEN = (
+    "kade2kfp",
+    "pipelines.kubeflow.org",
+    "workflows.argoproj.io",
+    "kubernetes.io",
+    "k8s.io",
+    # Below kubernetes.io, those that the API server reads and refuses (pkg/apis/core/validation,
+    # ValidatePodSpecificAnnotations); others, such as app.kubernetes.io, are the user's.
+    "container.apparmor.security.beta.kubernetes.io",
+    "container.seccomp.security.alpha.kubernetes.io",
+    "controller.kubernetes.io",
+    "scheduler.alpha.kubernetes.io",
+    "seccomp.security.alpha.kubernetes.io",
+)
 # Labels that KFP and Argo put on their pods (backend/src/v2/compiler/argocompiler).
 _TAKEN_NAMES = ("pipeline/runid", "workflows.argoproj.io/workflow")
 MAX_ANNOTATIONS = 256 * 1024

@@ -11,7 +11,7 @@ from kade2kfp.document.pipeline import Volume
 from kade2kfp.document.shared import Resources
 from kade2kfp.document.types import DNS_NAME, quantity_value
 from kade2kfp.plan.analysis import Analysis
-from kade2kfp.plan.resolve import Reference
+from kade2kfp.plan.resolve import Reference, as_text
 from kade2kfp.steps.sources import Param, RunInfo, Type
 
 _NUMBERS: tuple[Type, ...] = ("integer", "number")
@@ -55,6 +55,8 @@ def _default(analysis: Analysis, reference: Reference) -> Iterator[Diagnostic]:
     """K109, K107, K205: a parameter's default that cannot be what it stands for."""
     field, model, source = reference.place.field, reference.place.model, reference.target.source
     value = analysis.known.get(source.name) if isinstance(source, Param) else None
+    if model is Resources and isinstance(value, int | float) and not isinstance(value, bool):
+        value = as_text(value)
     if not isinstance(value, str) or reference.place.pointer not in analysis.resolution.whole:
         return
     said = f"`{value[:60]}`, the value of {reference.expression.text}, is not"

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
+from kade2kfp.checks.filled import Filled, filled
 from kade2kfp.checks.metadata import key_problem
 from kade2kfp.diagnostics.model import Diagnostic, Related
 from kade2kfp.document.shared import Resources
 from kade2kfp.document.types import quantity_value
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.resolve import Known
 
 _KNOWN = ("cpu", "memory")
 _LEAST_MEMORY = 1024 * 1024
+_OF_QUOTAS = "requests."
+
+
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """A quantity as a number, and where it is written."""
+
+    value: Fraction
+    written: Filled
 
 
 def resources(analysis: Analysis) -> Iterator[Diagnostic]:
     """K223: a resource that cannot be asked for so, or a request above its limit."""
-    document = analysis.document
-    for owner in document.owners:
-        if owner.resources is not None:
-            yield from _one(owner.resources)
+    yield from resource_amounts(analysis, analysis.known)
 
 
-def _one(given: Resources) -> Iterator[Diagnostic]:
+def resource_amounts(analysis: Analysis, values: Known) -> Iterator[Diagnostic]:
+    """K223 with these values of parameters: an amount that only a run can tell is left alone, and a wrong one is K107's."""
+    for owner in analysis.document.owners:
+        given = owner.resources
+        if given is not None:
+            amounts = {
+                (field, key): amount
+                for field in ("requests", "limits")
+                for key, text in (getattr(given, field) or {}).items()
+                if (amount := _amount(filled(analysis, values, given.place(field, key), text)))
+            }
+            yield from _one(given, amounts)
+
+
+def _one(given: Resources, amounts: Mapping[tuple[str, str], _Amount]) -> Iterator[Diagnostic]:
     requests, limits = given.requests or {}, given.limits or {}
     extended = [key for key in limits if key not in _KNOWN]
     for key in requests:
@@ -49,10 +72,11 @@ def _one(given: Resources) -> Iterator[Diagnostic]:
                 "it knows cpu, memory, and one extended resource such as nvidia.com/gpu",
                 on_key=True,
             )
-        elif key_problem(key):
-            yield Diagnostic("K223", f"`{key}` is not the name of a resource", at, key_problem(key), on_key=True)
-        elif (value := _value(given, "limits", key)) is not None and (value.denominator != 1 or value < 0):
-            yield Diagnostic("K223", f"`{key}` must be a whole number", at, "devices are not shared in parts")
+        elif problem := _name_problem(key):
+            yield Diagnostic("K223", f"`{key[:80]}` is not the name of a resource", at, problem, on_key=True)
+        elif (amount := amounts.get(("limits", key))) and amount.value.denominator != 1:
+            message = f"`{key}` must be a whole number"
+            yield amount.written.wrong("K223", message, "devices are not shared in parts")
     for key in extended[1:]:
         related = Related("the first", given.place("limits", extended[0]))
         yield Diagnostic(
@@ -64,26 +88,36 @@ def _one(given: Resources) -> Iterator[Diagnostic]:
             on_key=True,
         )
     for field in ("requests", "limits"):
-        memory = _value(given, field, "memory")
-        if memory is not None and 0 < memory < _LEAST_MEMORY:
-            text = (getattr(given, field) or {})["memory"]
+        memory = amounts.get((field, "memory"))
+        if memory and 0 < memory.value < _LEAST_MEMORY:
+            text = memory.written.text
             meant = f"; did you mean `{text[:-1]}Mi`?" if text.endswith("m") else ", such as `512Mi`"
             message = f"{text} of memory is less than any program needs"
-            yield Diagnostic("K223", message, given.place(field, "memory"), f"write it with a unit{meant}")
+            yield memory.written.wrong("K223", message, f"write it with a unit{meant}")
     for key in _KNOWN:
-        asked, most = _value(given, "requests", key), _value(given, "limits", key)
-        if asked is not None and most is not None and asked > most:
-            related = Related("the limit", given.place("limits", key))
-            message = f"the request for {key}, {requests[key]}, is above the limit, {limits[key]}"
-            yield Diagnostic(
-                "K223",
-                message,
-                given.place("requests", key),
-                "lower the request or raise the limit",
-                (related,),
-            )
+        asked, most = amounts.get(("requests", key)), amounts.get(("limits", key))
+        if asked and most and asked.value > most.value:
+            message = f"the request for {key}, {asked.written.text}, is above the limit, {most.written.text}"
+            help_ = "lower the request or raise the limit"
+            if most.written.is_default and not asked.written.is_default:  # a default is what to change
+                related = Related("the request", asked.written.field)
+                yield most.written.wrong("K223", message, help_, (related,))
+            else:
+                related = Related("the limit", most.written.field)
+                yield asked.written.wrong("K223", message, help_, (related,))
 
 
-def _value(given: Resources, field: str, key: str) -> Fraction | None:
-    text = (getattr(given, field) or {}).get(key)
-    return None if text is None or "{{" in text else quantity_value(text)
+def _name_problem(key: str) -> str:
+    """Kubernetes: pkg/apis/core/v1/helper, IsExtendedResourceName: with `requests.` before it, it names a quota."""
+    if key.startswith(_OF_QUOTAS):
+        return "names with `requests.` are those of quotas; write what the device's plugin calls it"
+    if problem := key_problem(key):
+        return problem
+    return (
+        key_problem(_OF_QUOTAS + key) and f"what stands before the `/` has at most {253 - len(_OF_QUOTAS)} characters"
+    )
+
+
+def _amount(written: Filled | None) -> _Amount | None:
+    value = quantity_value(written.text) if written else None
+    return None if written is None or value is None else _Amount(value, written)

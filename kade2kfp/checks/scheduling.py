@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kade2kfp.checks.metadata import key_problem, value_problem
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.shared import NodeTerm, SelectorTerm, Toleration
+from kade2kfp.document.types import DNS_NAME, DNS_RULE
 from kade2kfp.plan.analysis import Analysis
+
+_DIGITS = re.compile(r"[0-9]{1,63}")
 
 
 def scheduling(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -90,10 +94,34 @@ def _toleration(toleration: Toleration) -> Iterator[Diagnostic]:
 
 
 def _term(term: NodeTerm) -> Iterator[Diagnostic]:
-    for expression in (*(term.match_expressions or ()), *(term.match_fields or ())):
+    for expression in term.match_expressions or ():
         yield from _expression(expression)
+    for expression in term.match_fields or ():
+        yield from _field(expression)
     if not term.match_expressions and not term.match_fields:
         yield Diagnostic("K222", "the term says nothing", term.at, "give it `matchExpressions` or `matchFields`")
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a label's value, so without a sign, and the scheduler's strconv.ParseInt takes it for 64 bits."""
+    return _DIGITS.fullmatch(text) is not None and int(text) < 2**63
+
+
+def _field(expression: SelectorTerm) -> Iterator[Diagnostic]:
+    """Kubernetes: pkg/apis/core/validation, ValidateNodeFieldSelectorRequirement."""
+    values, help_ = expression.values or [], "Kubernetes looks at the node's name alone, and for one value"
+    if expression.operator not in ("In", "NotIn"):
+        message = f"the operator {expression.operator} is not for fields"
+        yield Diagnostic("K222", message, expression.place("operator"), "use In or NotIn")
+    elif len(values) != 1:
+        at = expression.place("values") if expression.values is not None else expression.at
+        yield Diagnostic("K222", f"the operator {expression.operator} needs one value for a field", at, help_)
+    if "{{" not in expression.key and expression.key != "metadata.name":
+        message = f"nodes cannot be chosen by the field `{expression.key[:80]}`"
+        yield Diagnostic("K222", message, expression.place("key"), "it can only be `metadata.name`")
+    elif len(values) == 1 and "{{" not in values[0] and not DNS_NAME.fullmatch(values[0]):
+        message = f"`{values[0][:80]}` is not the name of a node"
+        yield Diagnostic("K222", message, expression.place("values", 0), DNS_RULE)
 
 
 def _expression(expression: SelectorTerm) -> Iterator[Diagnostic]:
@@ -104,8 +132,8 @@ def _expression(expression: SelectorTerm) -> Iterator[Diagnostic]:
         wrong = "needs at least one value"
     elif operator in ("Exists", "DoesNotExist") and values:
         wrong = "takes no values"
-    elif operator in ("Gt", "Lt") and (len(values) != 1 or not values[0].lstrip("-").isdigit()):
-        wrong = "needs one whole number, as a text"
+    elif operator in ("Gt", "Lt") and (len(values) != 1 or not ("{{" in values[0] or _is_number(values[0]))):
+        wrong = "needs one whole number from 0 on, as a text"
     if wrong:
         at = expression.place("values") if expression.values is not None else expression.at
         yield Diagnostic("K222", f"the operator {operator} {wrong}", at, "as Kubernetes has it for node affinity")

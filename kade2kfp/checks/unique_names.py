@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kade2kfp.checks.filled import named
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
 from kade2kfp.plan.analysis import Analysis
 
@@ -12,16 +13,21 @@ _HELP = {
     "arrow": "give one of them another id, or none",
     "file": "keep one of them, or give it another path",
     "port": "keep one of them, or give it another number and name",
+    "pull secret": "keep one of them",
 }
 
 
 def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K200: two tasks, arrows, parameters, volumes, outputs, values, ports or files of one name."""
+    """K200: two tasks, arrows, parameters, volumes, outputs, values, ports, files or pull secrets of one name."""
     document = analysis.document
     yield from _repeated("task", ((task.id, task.place("id")) for task in document.tasks))
     yield from _repeated("arrow", ((arrow.id, arrow.place("id")) for arrow in document.arrows if arrow.id))
     yield from _repeated("parameter", ((one.name, one.place("name")) for one in document.parameters))
     yield from _repeated("volume", ((one.id, one.place("id")) for one in document.volumes))
+    for owner in document.owners:
+        secrets = ((one.name, one.place("name")) for one in owner.image_pull_secrets or ())
+        names = (named(analysis, analysis.known, at, raw) for raw, at in secrets)
+        yield from _repeated("pull secret", ((name.text, name.field) for name in names if name))
     for task in document.tasks:
         outputs = getattr(task, "outputs", None) or ()
         yield from _repeated("output", ((one.name, one.place("name")) for one in outputs))
@@ -38,9 +44,9 @@ def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
         yield from _repeated("port", ((one.name, one.place("name")) for one in ports if one.name))
 
 
-def _repeated(noun: str, named: Iterable[tuple[str, Pointer]]) -> Iterator[Diagnostic]:
+def _repeated(noun: str, given: Iterable[tuple[str, Pointer]]) -> Iterator[Diagnostic]:
     first: dict[str, Pointer] = {}
-    for name, at in named:
+    for name, at in given:
         if name in first:
             related = Related(f"the first {noun} `{name}`", first[name])
             yield Diagnostic(

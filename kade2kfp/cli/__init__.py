@@ -15,9 +15,15 @@ from kade2kfp import __version__
 from kade2kfp.cli.streams import lost, prepare, say
 
 _COMMANDS = {
+    "artifacts": "List or copy what the steps of a run left.",
     "compile": "Lower pipeline documents into Kubeflow Pipelines v2.",
     "explain": "Say what a code means and how to mend it.",
+    "logs": "Print the logs of a run.",
+    "rerun": "Go on with a run, or run one again.",
+    "run": "Run a pipeline on this machine.",
+    "runs": "List the runs of this machine, or remove old ones.",
     "schema": "Print the JSON Schema of the document format.",
+    "show": "Show a run: its tasks, what they put out, why they failed.",
     "validate": "Check pipeline documents.",
 }
 
@@ -60,7 +66,7 @@ class _Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "\b\nExamples:\n  kade2kfp validate pipeline.json\n  kade2kfp compile pipeline.json -o pipeline.yaml\n\n"
-        "Exit codes: 0 fine, 1 the document has errors, 2 wrong usage, 70 a bug of kade2kfp."
+        "Exit codes: 0 fine, 1 the document has errors, 2 wrong usage, 3 a run failed, 70 a bug of kade2kfp,\n130 interrupted."
     ),
 )
 @click.version_option(__version__, prog_name="kade2kfp")

@@ -27,6 +27,7 @@ def _row(one: Diagnostic) -> dict[str, Any]:
         **_span(one.span),
         "pointer": pointer_text(one.pointer),
         "related": [_related(related) for related in one.related],
+        **({"output": list(one.output)} if one.output else {}),
     }
 
 

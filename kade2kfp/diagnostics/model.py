@@ -43,6 +43,7 @@ class Diagnostic:
 
     A check gives `pointer`, and where it can be narrower `on_key` (the key rather than the value) or `within`
     (a part of a string value, start and end in characters of the decoded string); `diagnostics.locate` adds `span`.
+    `output` are lines of a log that tell more.
     """
 
     code: str
@@ -54,6 +55,7 @@ class Diagnostic:
     within: tuple[int, int] | None = None
     span: Span | None = None
     file: str = ""
+    output: tuple[str, ...] = ()
 
 
 def pointer_text(pointer: Pointer) -> str:

@@ -38,6 +38,9 @@ def _rows(one: Diagnostic, line: Line, paint: _Paint, columns: int) -> Iterator[
     for related in one.related:
         where = f" (line {related.span.line}, column {related.span.column})" if related.span else ""
         yield f"{margin} = {paint('1', 'see')}: {terminal(related.message)}{where}"
+    if one.output:
+        yield f"{margin} = {paint('1', 'log')}:"
+        yield from (f"{margin}     {terminal(text)}".rstrip() for text in one.output)
     if one.help:
         yield f"{margin} = {paint('1', 'help')}: {terminal(one.help)}"
 

@@ -133,8 +133,10 @@ class Defaults(Model):
     retry: Retry | None = Field(default=None, description="What to do when a command fails.")
     timeout: Duration | None = Field(default=None, description="How long a task may take, retries included.")
     cache: bool | None = Field(default=None, description="Whether results may be taken from an earlier run.")
-    labels: StringMap | None = Field(default=None, description="Labels of the pods.")
-    annotations: StringMap | None = Field(default=None, description="Annotations of the pods.")
+    labels: StringMap | None = Field(default=None, description="Labels of the pods; K221 tells which keys are taken.")
+    annotations: StringMap | None = Field(
+        default=None, description="Annotations of the pods; K221 tells which keys are taken."
+    )
 
 
 class Schedule(Model):

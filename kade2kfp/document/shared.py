@@ -230,8 +230,10 @@ class Task(Model):
     )
     tolerations: list[Toleration] | None = Field(default=None, description="Taints that the pod tolerates.")
     security_context: SecurityContext | None = Field(default=None, description="User and group of the pod.")
-    labels: StringMap | None = Field(default=None, description="Labels of the pod.")
-    annotations: StringMap | None = Field(default=None, description="Annotations of the pod.")
+    labels: StringMap | None = Field(default=None, description="Labels of the pod; K221 tells which keys are taken.")
+    annotations: StringMap | None = Field(
+        default=None, description="Annotations of the pod; K221 tells which keys are taken."
+    )
     retry: Retry | None = Field(default=None, description="What to do when the command fails.")
     timeout: Duration | None = Field(default=None, description="How long the task may take, retries included.")
     cache: bool | None = Field(
@@ -253,8 +255,6 @@ class Task(Model):
 
     def unsupported(self) -> tuple[tuple[str, Pointer], ...]:
         """What of the task cannot be carried out yet: what it is, and where it stands."""
-        if self.run_when == "always":
-            return (("`runWhen: always`", self.place("run_when")),)
         return ()
 
 

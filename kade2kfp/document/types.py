@@ -200,11 +200,11 @@ def inside(path: str, folder: str) -> bool:
 
 _NAME_RULE = "it begins with a letter and has at most 63 letters, digits, `_` and `-`"
 _ID_RULE = "it has at most 63 letters, digits, `_` and `-`, and does not begin with `_` or `-`"
-_DNS_RULE = "it has lower-case letters, digits, `-` and `.`, at most 253, and begins and ends with a letter or digit"
+DNS_RULE = "it has lower-case letters, digits, `-` and `.`, at most 253, and begins and ends with a letter or digit, as each part between dots does"
 _ENV_RULE = "it has letters, digits and `_`, and does not begin with a digit"
 _SLUG_RULE = "it has words of lower-case letters and digits with single `-` between them, begins with a letter, and has at most 63"
 _PORT_RULE = "it has at most 15 lower-case letters, digits and `-`, a letter among them, and no `-` at its ends"
-_KEY_RULE = "it has letters, digits, `-`, `_` and `.`, at most 253"
+_KEY_RULE = "it has letters, digits, `-`, `_` and `.`, at most 253, and is not `.` nor begins with `..`"
 
 Name = Annotated[
     str,
@@ -233,11 +233,13 @@ PortName = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 15}),
 ]
 # A Kubernetes object's name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
-DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_DNS = BeforeValidator(_pattern("K109", DNS_NAME.pattern, "Kubernetes name", _DNS_RULE))
+DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS = BeforeValidator(_pattern("K109", DNS_NAME.pattern, "Kubernetes name", DNS_RULE))
 DnsName = Annotated[str, Takes.RUN, _DNS]
 FixedDnsName = Annotated[str, _DNS]
-DataKey = Annotated[str, BeforeValidator(_pattern("K109", r"[-._a-zA-Z0-9]{1,253}", "key", _KEY_RULE))]
+# Kubernetes: apimachinery/pkg/util/validation, IsConfigMapKey
+_KEY = r"(?!\.$|\.\.)[-._a-zA-Z0-9]{1,253}"
+DataKey = Annotated[str, BeforeValidator(_pattern("K109", _KEY, "key", _KEY_RULE))]
 Duration = Annotated[
     str,
     Takes.COMPILE,

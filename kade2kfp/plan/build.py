@@ -171,6 +171,7 @@ def _step(analysis: Analysis, task: Task, settings: Settings, connections: Conne
         retry=_retry(analysis, fields.get("retry")),
         timeout=_seconds(analysis, timeout.value, timeout.at) if timeout else 0,
         after=connections.after,
+        always=task.run_when == "always",
     )
 
 
@@ -246,7 +247,15 @@ def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
     # Which secret or config map it is goes into no input of the task, so KFP's fingerprint would not see a change.
     of_run = of_run or any(True for _ in sources(_object_names(step)))
     downloads_unverified = task.type == "loadData" and getattr(task, "sha256", None) is None
-    return all(one.read_only for one in mounts) and not on_volume and not of_run and not downloads_unverified
+    # A task that runs whatever happened is there for what it does, not for what it leaves.
+    always = task.run_when == "always"
+    return (
+        all(one.read_only for one in mounts)
+        and not on_volume
+        and not of_run
+        and not downloads_unverified
+        and not always
+    )
 
 
 def _texts(step: steps.Step) -> list[Text]:

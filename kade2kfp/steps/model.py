@@ -212,6 +212,8 @@ class Step:
     timeout: int = 0
     cache_key: str | None = None
     after: tuple[str, ...] = ()
+    always: bool = False
+    """Whether it also runs when the one step before it has failed."""
 
 
 @dataclass(frozen=True, slots=True)

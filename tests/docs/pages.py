@@ -25,7 +25,16 @@ PAGES = tuple(
 )
 COPIED = ("README.md", "Makefile", "docs", "examples", "schemas", "scripts")
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_SIZE = re.compile(r"\d[\d,.]* KiB")
+# What is another at each run: sizes, names of runs, times, the Python.
+_VARYING = (
+    (re.compile(r"\d[\d,.]* (B|KiB)\b"), "SIZE"),
+    (re.compile(r"\b([a-z0-9-]+)-\d{8}-\d{6}-[0-9a-f]{4}\b"), r"\1-RUN"),
+    (re.compile(r"\d{4}-\d\d-\d\d "), ""),
+    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r"\b(\d+m\d\d|\d+(\.\d)?)s\b"), "TOOK"),
+    (re.compile(r"\bPython 3\.\d+\.\d+"), "Python"),
+    (re.compile(r" +"), " "),
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ def run(command: str, folder: Path) -> tuple[int, str]:
     hidden = ("MAKE", "MFLAGS", "PYTEST_", "COLUMNS", "FORCE_COLOR")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"}
-    env |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+    env |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "KADE2KFP_HOME": str(_home(folder))}
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
@@ -107,18 +116,35 @@ def run(command: str, folder: Path) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return done.returncode, done.stdout
 
 
+def _home(folder: Path) -> Path:
+    """A home for runs. Environments are those of earlier tests: installing packages takes its time."""
+    shared, home = ROOT / ".cache" / "test-environments", folder / ".cache" / "runs-home"
+    if not home.exists():
+        shared.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True)
+        (home / "environments").symlink_to(shared)
+    return home
+
+
 def agrees(shown: str, printed: str) -> bool:
-    """Whether a page shows what was printed. A line `...` stands for any lines; a size in KiB for any size."""
-    wanted = _SIZE.sub("N KiB", shown.strip("\n"))
-    got = _SIZE.sub("N KiB", "\n".join(line.rstrip() for line in printed.strip("\n").splitlines()))
+    """Whether a page shows what was printed. A line `...` stands for any lines; a size or a time for any other."""
+    wanted = _same(shown)
+    got = _same("\n".join(line.rstrip() for line in printed.strip("\n").splitlines()))
     pattern = "\n".join(r"(?s:.*)" if line == "..." else re.escape(line) for line in wanted.splitlines())
     return re.fullmatch(pattern, got) is not None
+
+
+def _same(text: str) -> str:
+    text = text.strip("\n")
+    for pattern, same in _VARYING:
+        text = pattern.sub(same, text)
+    return text
 
 
 def anchors(text: str) -> set[str]:

@@ -132,6 +132,17 @@ def test_the_wheel_holds_the_package_the_resources_and_nothing_else(wheel: Path)
             assert archive.read(f"kade2kfp/_resources/{name}") == (ROOT / name).read_bytes()
 
 
+def test_an_example_runs(elsewhere: Elsewhere) -> None:
+    elsewhere.example("hello")
+    done = elsewhere.kade2kfp("run", "hello/pipeline.json", "--home", str(elsewhere.home / "runs"))
+    assert done.returncode == 0, done.stderr.decode()
+    logs = elsewhere.kade2kfp("logs", "last", "--home", str(elsewhere.home / "runs"))
+    assert logs.stdout == b"Hello, world!\n"
+    page = elsewhere.kade2kfp("show", "last", "--html", "run.html", "--home", str(elsewhere.home / "runs"))
+    assert page.returncode == 0, page.stderr.decode()
+    assert b"Content-Security-Policy" in (elsewhere.work / "run.html").read_bytes()
+
+
 def test_the_sdist_elsewhere_and_at_another_time_builds_the_same_wheel(dist: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(only(dist, "*.tar.gz")) as archive:
         # Python 3.11 before 3.11.4 has no filter, and takes no argument of that name.

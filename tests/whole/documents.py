@@ -106,7 +106,9 @@ def _volumes(draw: st.DrawFn, pool: Pool) -> list[Json]:
                 "storageClassName": st.just("nfs.csi"),
             })  # fmt: skip
         else:
-            volume["claimName"] = draw(st.just(f"claim-{number}") | st.just(pool.string()))
+            volume["claimName"] = draw(
+                st.sampled_from([f"claim-{number}", pool.known("claim_known", "claim-9"), pool.claim()])
+            )
         _fill(draw, volume, {"prepare": st.booleans()})
         found.append(volume)
     return found

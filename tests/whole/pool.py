@@ -42,10 +42,11 @@ class Pool:
         names = {one["name"] for one in self.all_parameters()}
         return next(name for name in (wanted, *(f"{wanted}_{i}" for i in range(99))) if name not in names)
 
-    def known(self, wanted: str, default: str) -> str:
+    def known(self, wanted: str, default: str | float) -> str:
         """A reference to a parameter whose value is known at compile."""
         if wanted not in self.given:
-            self.given[wanted] = {"name": self._fresh(f"known_{wanted}"), "type": "string", "default": default}
+            kind = "string" if isinstance(default, str) else "number"
+            self.given[wanted] = {"name": self._fresh(f"known_{wanted}"), "type": kind, "default": default}
         return f"{{{{params.{self.given[wanted]['name']}}}}}"
 
     def string(self) -> str:
@@ -53,13 +54,19 @@ class Pool:
         self.given.setdefault("string", {"name": self._fresh("any_string"), "type": "string"})
         return f"{{{{ params.{self.given['string']['name']} }}}}"
 
+    def claim(self) -> str:
+        """A reference to a parameter that names a claim, and nothing else: a claim and a secret of one name are refused."""
+        self.given.setdefault("claim", {"name": self._fresh("any_claim"), "type": "string"})
+        return _param(self.given["claim"])
+
     def references(self) -> list[tuple[str, str]]:
         """All references that are known at run time, with their types."""
         return [*((_param(one), one["type"]) for one in self.all_parameters()), *self.outputs, *_RUN]
 
     def whole(self, *kinds: str) -> st.SearchStrategy[str]:
         """A field that is one reference of one of these types, to what nobody knows at compile: a default must fit too."""
-        unknown = [(_param(one), one["type"]) for one in self.all_parameters() if "default" not in one]
+        free = [one for one in self.all_parameters() if one is not self.given.get("claim")]
+        unknown = [(_param(one), one["type"]) for one in free if "default" not in one]
         known = [*unknown, *self.outputs, *_RUN]
         return st.sampled_from([self.string(), *(text for text, kind in known if kind in kinds)])
 
@@ -84,7 +91,10 @@ class Pool:
         return {
             "imagePullPolicy": st.sampled_from(["Always", "IfNotPresent", "Never"]),
             "imagePullSecrets": st.lists(
-                st.sampled_from(["pull", {"name": "pull-2"}]) | st.builds(dict, name=self.whole("string")), max_size=2
+                st.sampled_from(["pull", {"name": "pull-2"}])
+                | st.builds(dict, name=self.whole("string") | st.just(self.known("pull", "pull-3"))),
+                max_size=2,
+                unique_by=_name_of,
             ),
             "env": self._env(),
             "resources": self._resources(),
@@ -110,7 +120,11 @@ class Pool:
 
     def _env(self) -> st.SearchStrategy[list[Json]]:
         name = self.whole("string", "run")
-        reference = st.builds(dict, name=st.just("conf-1") | name, key=st.sampled_from(["a", "B_c.d-e"]))
+        reference = st.builds(
+            dict,
+            name=st.just("conf-1") | name | st.just(self.known("conf", "conf.of-2")),
+            key=st.sampled_from(["a", "B_c.d-e", ".a", "x" * 253]),
+        )
         optional = st.builds(lambda one, flag: one | {"optional": flag}, reference, st.booleans())
         source = st.one_of(
             st.builds(dict, secretKeyRef=reference | optional),
@@ -132,17 +146,25 @@ class Pool:
     def _resources(self) -> st.SearchStrategy[Json]:
         reference = self.whole("string", "integer", "number")
         requests = st.fixed_dictionaries(
-            {}, optional={"cpu": v.CPUS[0] | reference, "memory": v.MEMORIES[0] | reference}
+            {},
+            optional={
+                "cpu": v.CPUS[0] | reference | self._amount("asked_cpu", v.CPUS[0]),
+                "memory": v.MEMORIES[0] | reference | self._amount("asked_memory", v.MEMORIES[0]),
+            },
         )
         limits = st.fixed_dictionaries(
             {},
             optional={
-                "cpu": v.CPUS[1] | reference,
-                "memory": v.MEMORIES[1] | reference,
-                "nvidia.com/gpu": st.sampled_from([1, "2", "1e0"]) | reference,
+                "cpu": v.CPUS[1] | reference | self._amount("most_cpu", v.CPUS[1]),
+                "memory": v.MEMORIES[1] | reference | self._amount("most_memory", v.MEMORIES[1]),
+                "nvidia.com/gpu": v.DEVICES | reference | self._amount("devices", v.DEVICES),
             },
         )
         return st.fixed_dictionaries({}, optional={"requests": requests, "limits": limits})
+
+    def _amount(self, wanted: str, amounts: st.SearchStrategy[str | float]) -> st.SearchStrategy[str]:
+        """A reference to a parameter whose default is one of these quantities, a number or a text."""
+        return amounts.map(lambda amount: self.known(f"{wanted}_{len(self.given)}", amount))
 
     def _retry(self) -> st.SearchStrategy[Json]:
         duration = v.DURATIONS | st.just(self.known("wait", "90s"))
@@ -160,6 +182,10 @@ class Pool:
 def _mixed(parts: tuple[str, list[tuple[str, str]]]) -> str:
     first, rest = parts
     return written(first) + "".join(reference + written(text) for reference, text in rest)
+
+
+def _name_of(secret: str | Json) -> str:
+    return (secret if isinstance(secret, str) else str(secret["name"])).replace(" ", "")
 
 
 def _annotation(text: str) -> bool:

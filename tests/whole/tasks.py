@@ -14,12 +14,31 @@ from .texts import FILLED, SHOWN, TEXTS
 Json = dict[str, Any]
 
 
-_TERM = st.sampled_from(
-    [
-        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}]},
-        {"matchExpressions": [{"key": "gpu", "operator": "Exists"}, {"key": "n", "operator": "Gt", "values": ["3"]}]},
-        {"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["node-1"]}]},
-    ]
+_EXPRESSIONS = st.one_of(
+    st.builds(
+        dict,
+        key=v.LABEL_KEYS,
+        operator=st.sampled_from(["In", "NotIn"]),
+        values=st.lists(v.LABEL_VALUES, min_size=1, max_size=2),
+    ),
+    st.builds(dict, key=v.LABEL_KEYS, operator=st.sampled_from(["Exists", "DoesNotExist"])),
+    st.builds(
+        dict,
+        key=v.LABEL_KEYS,
+        operator=st.sampled_from(["Gt", "Lt"]),
+        values=st.integers(0, 2**63 - 1).map(lambda number: [str(number)]) | st.just(["007"]),
+    ),
+)
+_FIELDS = st.builds(
+    dict,
+    key=st.just("metadata.name"),
+    operator=st.sampled_from(["In", "NotIn"]),
+    values=st.sampled_from([["node-1"], ["1.example.org"], ["a" * 63 + ".b"]]),
+)
+_TERM = st.one_of(
+    st.builds(dict, matchExpressions=st.lists(_EXPRESSIONS, min_size=1, max_size=2)),
+    st.builds(dict, matchFields=st.lists(_FIELDS, min_size=1, max_size=2)),
+    st.builds(dict, matchExpressions=st.lists(_EXPRESSIONS, max_size=1), matchFields=st.lists(_FIELDS, min_size=1)),
 )
 _AFFINITY = st.fixed_dictionaries(
     {},
@@ -139,9 +158,12 @@ def _file(pool: Pool) -> Json:
 def _mounts(pool: Pool) -> st.SearchStrategy[list[Json]]:
     kinds: list[st.SearchStrategy[Json]] = [
         st.fixed_dictionaries(
-            {"secret": st.just("secret-1") | pool.whole("string", "run")}, optional={"optional": st.booleans()}
+            {"secret": st.sampled_from(["secret-1", pool.known("secret", "secret-9")]) | pool.whole("string", "run")},
+            optional={"optional": st.booleans()},
         ),
-        st.fixed_dictionaries({"configMap": st.just("map-1")}, optional={"optional": st.booleans()}),
+        st.fixed_dictionaries(
+            {"configMap": st.sampled_from(["map-1", pool.known("map", "map-9")])}, optional={"optional": st.booleans()}
+        ),
         st.sampled_from(
             [{"emptyDir": {}}, {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}, {"emptyDir": {"medium": ""}}]
         ),

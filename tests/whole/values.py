@@ -23,7 +23,7 @@ NAMES = st.one_of(
     st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,62}", fullmatch=True),
 )
 ENV_NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).filter(
-    lambda name: not name.startswith(("KFP_", "KADE2KFP_"))
+    lambda name: not name.startswith(("KFP_", "ARGO_", "KADE2KFP_"))
 )
 LABEL_KEYS = st.sampled_from(["team", "app.kubernetes.io/name", "example.org/a_b.C", "x" * 63, "0", "a.b"])
 LABEL_VALUES = st.sampled_from(["", "a", "A_b.c-d", "0", "x" * 63])
@@ -44,6 +44,7 @@ MEMORIES = (
     st.sampled_from(["64Mi", "65.5Mi", 134217728, "1e8", "100000k", "128974848000m"]),
     st.sampled_from(["1Gi", "2G", 4e9, "0.5Ti"]),
 )
+DEVICES = st.sampled_from([1, 0, "2", "1e0", "3000m"])
 # Some of the kinds that a path's last segment decides about: files, and what only looks like one.
 FILES = st.sampled_from(["model.pkl", "a.csv", "데이터.json", "x y.tar", ".env", "it's.txt", '"q".z', "$a{b.md"])
 FOLDERS = st.sampled_from(

@@ -1,13 +1,11 @@
-"""Compiled steps run: what arrives is what was sent, as root and as another user (tests/whole/machine.py)."""
+"""Compiled documents run: what arrives is what was sent, as root and as another user (see tests/README.md)."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,32 +15,20 @@ import pytest
 
 from kade2kfp.api import compile, parse
 
-sys.path.insert(0, str(Path(__file__).parent))
-from machine import Run, execute
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from ir.machine import Outcome, execute
 
 ROOT = Path(__file__).parents[2]
 USERS = pytest.mark.parametrize("user", [0, 1000], ids=["root", "user"])
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that every user may enter; pytest's own are closed to others."""
-    for above in (tmp_path, *tmp_path.parents):
-        if above.stat().st_mode & 0o005 != 0o005 and above != Path("/"):
-            above.chmod(0o755)
-    made = tmp_path / "run"
-    made.mkdir()
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-def run(document: dict[str, Any], folder: Path, user: int = 0, **given: Any) -> Run:
+def run(document: dict[str, Any], folder: Path, user: int = 0, **given: Any) -> Outcome:
     whole = {"apiVersion": "kade2kfp/v1", "name": "flow", "defaults": {"image": "python:3.11-slim"}} | document
     if user:
         whole["defaults"] = whole["defaults"] | {"securityContext": {"runAsUser": user}}
     compiled = compile(parse(json.dumps(whole)))
     assert compiled.yaml is not None, compiled.diagnostics
-    return execute(compiled.yaml, Run(folder, user), **given)
+    return execute(compiled.yaml, folder, parameters=given, user=user)
 
 
 def job(id_: str, script: str, **more: Any) -> dict[str, Any]:
@@ -53,11 +39,16 @@ def arrow(from_task: str, from_path: str, to_task: str, to_path: str, **more: An
     return {"fromTask": from_task, "fromPath": from_path, "toTask": to_task, "toPath": to_path, **more}
 
 
-def test_examples_that_need_no_network_run(folder: Path) -> None:
-    hello = execute((ROOT / "examples/hello/pipeline.yaml").read_text(), Run(folder / "hello"), who="Ada")
+@pytest.mark.parametrize(("user", "read_only"), [(0, False), (1000, True)], ids=["root", "user, read-only"])
+def test_examples_that_need_no_network_run(folder: Path, user: int, read_only: bool) -> None:
+    for_all = {"user": user, "read_only": read_only}
+    text = (ROOT / "examples/hello/pipeline.yaml").read_text()
+    hello = execute(text, folder / "hello", parameters={"who": "Ada"}, **for_all)
     assert hello.logs["greet"] == "Hello, Ada!\n"
-    nas = execute((ROOT / "examples/nas/pipeline.yaml").read_text(), Run(folder / "nas"))
-    assert nas.codes == {"prepare-volumes": 0, "con1": 0, "con2": 0}
+    # con1 writes into the root of the user's own claim, which has to be open for that.
+    text = (ROOT / "examples/nas/pipeline.yaml").read_text()
+    nas = execute(text, folder / "nas", claims={"user-kade0-pvc": 0o777}, **for_all)
+    assert nas.codes == {"prepare-volumes": 0, "con1": 0, "con2": 0}, nas.logs
     assert nas.logs["con2"] == "5050\n"
 
 
@@ -96,7 +87,7 @@ def test_what_one_task_makes_the_next_one_finds(folder: Path, user: int) -> None
     )
     assert done.codes == {"prepare-volumes": 0, "make": 0, "use": 0}, done.logs
     assert done.logs["use"] == "deep\nhmodelbig\n0.75 0.001 42/0.25\n"
-    assert done.parameters["make"] == {"count": 42, "metric-acc": 0.75, "metric-a-b": 0.001}
+    assert done.tasks["make"].parameters == {"count": 42, "metric-acc": 0.75, "metric-a-b": 0.001}
     assert json.loads(done.artifact("make", "metrics").read_text()) == {"acc": 0.75, "a.b": 0.001}
 
 
@@ -110,6 +101,19 @@ def test_a_file_on_a_volume_is_one_file_for_the_next_task(folder: Path) -> None:
         folder,
     )
     assert done.logs["use"] == "weights\nbest.pt\n"
+
+
+def test_a_file_on_a_volume_that_is_a_link_out_of_it_cannot_be_mounted(folder: Path) -> None:
+    done = run(
+        {
+            "volumes": [{"id": "nas", "claimName": "nas"}],
+            "tasks": [job("make", "touch /tmp/t; ln -s /tmp/t /out/model.pt"), job("use", "cat /in/best.pt")],
+            "arrows": [arrow("make", "/out/model.pt", "use", "/in/best.pt", volume="nas")],
+        },
+        folder,
+    )
+    assert done.states()["make"] == "succeeded"
+    assert done.logs["use"].startswith("pod: failed to prepare subPath for volumeMount: ")
 
 
 @USERS
@@ -152,9 +156,8 @@ def test_a_retry_begins_with_empty_outputs(folder: Path, user: int) -> None:
 
 def test_nothing_of_the_users_own_volume_is_ever_deleted(folder: Path) -> None:
     """An arrow from a folder of a mounted volume carries what is there; other files of it stay."""
-    run_ = Run(folder)
-    (run_.claim("nas") / "results").mkdir()
-    (run_.claim("nas") / "results/old.txt").write_text("old")
+    (folder / "claims/nas/results").mkdir(parents=True)
+    (folder / "claims/nas/results/old.txt").write_text("old")
     document = {
         "apiVersion": "kade2kfp/v1",
         "name": "flow",
@@ -172,7 +175,7 @@ def test_nothing_of_the_users_own_volume_is_ever_deleted(folder: Path) -> None:
     }
     compiled = compile(parse(json.dumps(document)))
     assert compiled.yaml is not None, compiled.diagnostics
-    done = execute(compiled.yaml, run_)
+    done = execute(compiled.yaml, folder)
     assert done.logs["copy"] == done.logs["share"] == "new.txt\nold.txt\n", done.logs
 
 
@@ -247,7 +250,7 @@ def test_a_command_without_needs_runs_without_a_shell(folder: Path) -> None:
     )
     assert compiled.yaml is not None
     assert "sh" not in compiled.yaml.split()
-    assert execute(compiled.yaml, Run(folder)).logs["t"] == "a b"
+    assert execute(compiled.yaml, folder).logs["t"] == "a b"
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -1,0 +1,125 @@
+"""kade2kfp rerun."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from kade2kfp.api import Checked, also, for_a_run, load, validate
+from kade2kfp.cli.common import show
+from kade2kfp.cli.running import (
+    Launch,
+    MachineError,
+    carry_out,
+    conduct,
+    engine_option,
+    ground_of,
+    jobs_option,
+    launch_of,
+    output_option,
+    readable_secrets,
+    secrets_option,
+)
+from kade2kfp.cli.runs import home_option, run_argument, state_of, the_run
+from kade2kfp.local.folder import BusyError, Run, hold
+from kade2kfp.local.secrets import Objects
+from kade2kfp.local.start import again, read_options
+from kade2kfp.local.state import DONE, RunState, UnreadableError
+from kade2kfp.local.trees import remove
+
+_EXAMPLES = """\b
+Examples:
+  kade2kfp rerun last
+  kade2kfp rerun last --failed
+"""
+
+
+@click.command("rerun", epilog=_EXAMPLES)
+@run_argument
+@click.option(
+    "--failed", is_flag=True, help="Go on with a run that failed: what failed and what was skipped runs again."
+)
+@secrets_option
+@engine_option
+@jobs_option
+@home_option
+@output_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    run: str,
+    failed: bool,
+    secrets: str | None,
+    engine: str,
+    jobs: int,
+    home: Path,
+    output: Literal["text", "json"],
+) -> None:
+    """Go on with a run that was interrupted or cancelled, or run an ended one again.
+
+    What has succeeded in an interrupted or cancelled run stays, and the rest runs, in the same run. A run that has
+    ended is run again as a new one, with the same document and parameters; with --failed it is gone on with instead.
+    """
+    found = the_run(home, run)
+    state = state_of(found)
+    goes_on = failed or state.status in ("interrupted", "cancelled")
+    if state.status == "running":
+        raise _busy(found)
+    if goes_on and state.status != "interrupted" and all(step.status in DONE for step in state.steps):
+        raise click.ClickException(f"all tasks of {found.name} have succeeded; without --failed it is run again")
+    checked = _document(found, state)
+    launch = _launch(ctx, checked, readable_secrets(secrets), found, engine, jobs, output)
+    if not goes_on:
+        ctx.exit(carry_out(launch, home, state.document, output))
+    try:
+        with hold(found.folder):
+            launch.engine.of_run(state.id).clean()
+            remove(found.folder / "scratch")
+            ground = ground_of(launch, found.folder, home)
+            continued = again(replace(state, engine=launch.engine.name), launch.plan)
+            ctx.exit(conduct(launch, ground, continued, home, output))
+    except BusyError:
+        raise _busy(found) from None
+    except OSError as error:
+        raise MachineError(f"cannot go on with {found.name}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _busy(run: Run) -> click.ClickException:
+    return click.ClickException(f"{run.name} is running: `kade2kfp logs {run.name} -f` shows it")
+
+
+def _document(run: Run, state: RunState) -> Checked:
+    """The run's own copy of its document, with the values that it began with."""
+    return for_a_run(validate(load(run.folder / "pipeline.json"), folder=run.folder / "files", values=state.parameters))
+
+
+def _launch(
+    ctx: click.Context,
+    checked: Checked,
+    objects: Objects,
+    run: Run,
+    engine: str,
+    jobs: int,
+    output: str,
+) -> Launch:
+    try:
+        options = read_options(run.folder)
+    except UnreadableError as error:
+        raise click.ClickException(f"cannot go on with {run.name}: {error}") from None
+    launch, found = launch_of(
+        checked,
+        objects,
+        options.engine if engine == "auto" else engine,
+        jobs,
+        volumes=[f"{id_}={path}" for id_, path in options.volumes.items()],
+        copies=[f"{start}={path}" for start, path in options.copies.items()],
+        readable=options.readable,
+    )
+    if launch is None:
+        checked = also(checked, found)
+        show([(checked.source, checked.diagnostics)], output, stream_is_out=output == "json")
+        ctx.exit(1)
+    return launch

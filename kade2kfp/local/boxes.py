@@ -1,0 +1,300 @@
+"""The box of a step: what of the run it sees at which path, its command and its environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from kade2kfp.local.engine import Bind, Box, Empty, Files, Limits
+from kade2kfp.local.places import IN, OUT, Known, LocalPlaces, output_names
+from kade2kfp.local.secrets import MISSING, Objects
+from kade2kfp.local.text import value_text
+from kade2kfp.resources import read_text
+from kade2kfp.steps.command import container_command, plain_env
+from kade2kfp.steps.model import (
+    ArtifactOutput,
+    Claim,
+    ClaimMount,
+    EmptyDirMount,
+    EnvFrom,
+    Plan,
+    SecretMount,
+    Step,
+)
+from kade2kfp.steps.quantity import parse as amount
+from kade2kfp.steps.sources import Arrived, Text
+
+_NOT_ROOT = 1000
+"""The user of a step that says only that it does not run as root."""
+
+
+class CannotRunError(Exception):
+    """The step cannot be run as it is; the text says why, `help` what to do, `code` which diagnostic it is."""
+
+    def __init__(self, code: str, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.code, self.help = code, help
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all boxes of a run stand on: the plan, the run's folder, where claims lie, secrets and config maps.
+
+    `claims` are folders of this machine by the document's volume id; the others lie below `volumes` by claim name.
+    `readable` are folders whose files a step may read by file://.
+    """
+
+    plan: Plan
+    folder: Path
+    volumes: Path
+    objects: Objects
+    claims: Mapping[str, Path] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
+
+
+def text_of(text: Text, known: Known) -> str:
+    """A text with its values; one that holds no place of an artifact."""
+    return "".join(
+        part if isinstance(part, str) else value_text(known.value(part))
+        for part in text
+        if not isinstance(part, Arrived)
+    )
+
+
+def box_of(
+    step: Step,
+    ground: Ground,
+    known: Known,
+    inputs: Mapping[str, Path],
+    *,
+    scratch: Path,
+    python: Path | None,
+) -> Box:
+    """The box for an attempt of a step.
+
+    Args:
+        step: the step; its packages are in `python` already where that is given.
+        ground: what all boxes of the run stand on.
+        known: the values so far.
+        inputs: where the artifacts lie, by the names of the step's inputs; those that nobody wrote are left out.
+        scratch: an empty folder of the attempt's own.
+        python: the virtual environment, for engines without images.
+
+    Raises:
+        CannotRunError: a secret, a config map or a claim is not to be had.
+    """
+    places = LocalPlaces(step, known)
+    serving = _with_file_allowed(replace(step, requirements=()) if python else step, known)
+    command, args = container_command(serving, places)
+    limits = step.resources
+    user = step.security.run_as_user
+    if user is None and step.security.run_as_non_root:
+        user = _NOT_ROOT
+    found = [*_mounts(step, ground, known), *_handed_over(step, inputs, scratch), *_readable(step, ground, known)]
+    mounts = tuple(sorted(found, key=lambda mount: mount.path.count("/")))
+    return Box(
+        name=step.name,
+        image=text_of(step.image, known),
+        command=(*_finishing(step, places, mounts, images=python is None), *command, *args),
+        env=dict(_environment(step, ground, known)),
+        mounts=mounts,
+        scratch=scratch,
+        user=user,
+        group=step.security.run_as_group,
+        hostname=f"local-{step.name}"[:63].rstrip("-"),
+        limits=Limits(
+            float(amount(text_of(limits.cpu_limit, known))) if limits.cpu_limit else None,
+            int(amount(text_of(limits.memory_limit, known))) if limits.memory_limit else 0,
+            bool(limits.accelerator),
+        ),
+        pull_policy=step.pull_policy,
+        python=python,
+    )
+
+
+def covering(path: str, mounts: Sequence[Bind | Empty | Files]) -> int | None:
+    """The number of the mount through which a path of the box is seen, the innermost; None where it is the box's root."""
+    around = [
+        (len(mount.path), number)
+        for number, mount in enumerate(mounts)
+        if path == mount.path or path.startswith(mount.path.rstrip("/") + "/")
+    ]
+    return max(around)[1] if around else None
+
+
+def _finishing(
+    step: Step, places: LocalPlaces, mounts: Sequence[Bind | Empty | Files], images: bool
+) -> tuple[str, ...]:
+    named = []
+    for output in step.outputs:
+        if isinstance(output, ArtifactOutput):
+            number = covering(output.path, mounts)
+            mount = None if number is None else mounts[number]
+            # What lies on a volume stays there, and a container's own root cannot be reached: both are copied.
+            moved = not images if mount is None else isinstance(mount, Empty) and not mount.in_memory
+            named.append(("" if moved and not output.keep else "+") + places.output_path(output.name))
+    return ("sh", "-c", read_text("templates/local_finish.sh"), "finish", *named, "--") if named else ()
+
+
+def _handed_over(step: Step, inputs: Mapping[str, Path], scratch: Path) -> Iterator[Bind]:
+    for name, stored in inputs.items():
+        yield Bind(stored, f"{IN}/{name}", read_only=True)
+    out = scratch / "out"
+    for folder in ("values", *map(str, range(len(output_names(step))))):
+        made = out / folder
+        made.mkdir(parents=True)
+        made.chmod(0o777)
+    yield Bind(out, OUT)
+
+
+def _mounts(step: Step, ground: Ground, known: Known) -> Iterator[Bind | Empty | Files]:
+    for mount in step.mounts:
+        match mount:
+            case ClaimMount():
+                yield Bind(claim_folder(mount, ground, known), mount.path, mount.read_only)
+            case EmptyDirMount(path, medium, size):
+                yield Empty(path, medium == "Memory", int(amount(size)) if size else 0)
+            case SecretMount(source, name, path, optional):
+                yield Files(path, _object(source, text_of(name, known), ground.objects, optional) or {})
+    for path in step.scratch:
+        yield Empty(path)
+
+
+def claim_folder(mount: ClaimMount, ground: Ground, known: Known) -> Path:
+    """The folder of this machine that a mount of a claim shows; made, as kubelet makes it, where it is missing.
+
+    Raises CannotRunError where its sub-path leads out of the claim.
+    """
+    claim = next(one for one in ground.plan.claims if one.id == mount.claim)
+    root = claim_root(claim, ground, known)
+    parts = ["pipeline", ground.plan.name, known.run_id] if mount.in_run else []
+    parts += [part for part in mount.sub_path.split("/") if part]
+    if mount.is_file:
+        *parts, last = parts
+        return _inside(root, parts, claim) / last
+    return _inside(root, parts, claim)
+
+
+def claim_root(claim: Claim, ground: Ground, known: Known) -> Path:
+    """The folder that stands for a claim; made where it is missing. Raises CannotRunError."""
+    if claim.id in ground.claims:
+        root = ground.claims[claim.id]
+    elif claim.create:
+        root = ground.folder / "volumes" / claim.id
+    else:
+        name = text_of(claim.name, known)
+        if not name or "/" in name or name.startswith("."):
+            raise CannotRunError("K717", f"'{name}' is no name of a claim")
+        ground.volumes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root = ground.volumes / name
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def _inside(root: Path, parts: list[str], claim: Claim) -> Path:
+    """The folder at `parts` below `root`, made. A step may have left links there: they lead nowhere else."""
+    here = root
+    for part in parts:
+        here = here / part
+        if here.is_symlink():
+            raise CannotRunError(
+                "K717", f"volume `{claim.id}`: {here} is a link, and what is mounted must be a folder of the volume"
+            )
+        if not here.exists():
+            here.mkdir(exist_ok=True)
+            here.chmod(0o777)
+    return here
+
+
+def _object(source: str, name: str, objects: Objects, optional: bool) -> Mapping[str, bytes] | None:
+    of = objects.secrets if source == "secret" else objects.config_maps
+    if name in of:
+        return of[name]
+    if optional:
+        return None
+    kind = "secret" if source == "secret" else "config map"
+    raise CannotRunError(MISSING, f"there is no {kind} '{name}'", "write it into the file that --secrets names")
+
+
+def _environment(step: Step, ground: Ground, known: Known) -> Iterator[tuple[str, str]]:
+    yield "KADE2KFP_STEP", step.name
+    yield "KFP_POD_NAME", f"local-{step.name}"
+    yield from plain_env(step)
+    for env in step.env:
+        if isinstance(env, EnvFrom):
+            value = _value_from(env, step, ground, known)
+            if value is not None:
+                yield env.name, value
+
+
+def _value_from(env: EnvFrom, step: Step, ground: Ground, known: Known) -> str | None:
+    if env.source == "field":
+        return _field(env.key, step, ground.plan, known)
+    name = text_of(env.object, known)
+    found = _object(env.source, name, ground.objects, env.optional)
+    if found is None:
+        return None
+    if env.key not in found:
+        if env.optional:
+            return None
+        kind = "secret" if env.source == "secret" else "config map"
+        raise CannotRunError(
+            MISSING, f"{kind} '{name}' has no key '{env.key}'", "write it into the file that --secrets names"
+        )
+    return os.fsdecode(found[env.key])
+
+
+def _field(path: str, step: Step, plan: Plan, known: Known) -> str:
+    """What stands here for a field of the pod."""
+    name, _, rest = path.partition("[")
+    labels = dict(plan.labels) | dict(step.labels) | {"kade2kfp/step": step.name, "pipeline/runid": known.run_id}
+    known_fields = {
+        "metadata.name": f"local-{step.name}",
+        "metadata.namespace": "local",
+        "metadata.uid": known.run_id,
+        "spec.nodeName": socket.gethostname(),
+        "spec.serviceAccountName": "local",
+        "status.podIP": "127.0.0.1",
+        "status.podIPs": "127.0.0.1",
+        "status.hostIP": "127.0.0.1",
+        "status.hostIPs": "127.0.0.1",
+    }
+    if name in ("metadata.labels", "metadata.annotations"):
+        of = labels if name == "metadata.labels" else dict(step.annotations)
+        return of.get(rest.strip("]'\""), "")
+    return known_fields.get(path, "")
+
+
+def _with_file_allowed(step: Step, known: Known) -> Step:
+    """The step of a loadData whose URL turns out to be of this machine: on a cluster that is refused, here it may be."""
+    if not _reads_file(step, known) or ("--allow-file",) in step.command:
+        return step
+    *words, dashes, url = step.command
+    return replace(step, command=(*words, ("--allow-file",), dashes, url))
+
+
+def _reads_file(step: Step, known: Known) -> bool:
+    return step.type == "loadData" and text_of(step.command[-1], known).lower().startswith("file:")
+
+
+def _readable(step: Step, ground: Ground, known: Known) -> Iterator[Bind]:
+    """What a download from file:// reads: that one file, and only below the folders that may be read."""
+    if not _reads_file(step, known):
+        return
+    url = text_of(step.command[-1], known)
+    path = os.path.normpath(unquote(urlsplit(url).path))
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in ground.readable):
+        allowed = ", ".join(str(folder) for folder in ground.readable)
+        raise CannotRunError(
+            "K718",
+            f"{url} is outside of what may be read: {allowed}",
+            "allow its folder by --readable FOLDER, or put the file beside the document",
+        )
+    if not real.exists():
+        raise CannotRunError("K718", f"{url}: there is no such file")
+    yield Bind(real, path, read_only=True)

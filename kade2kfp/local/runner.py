@@ -1,0 +1,227 @@
+"""The runner: starts what may start, keeps the run's state, and ends what must end. One thread owns the state."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty as NothingYet
+from queue import SimpleQueue
+
+from kade2kfp.local.attempt import Boxes, Work, run_step
+from kade2kfp.local.boxes import Ground, text_of
+from kade2kfp.local.engine import GRACE, Engine
+from kade2kfp.local.order import next_move
+from kade2kfp.local.places import Known
+from kade2kfp.local.state import DONE, Artifact, RunState, RunStatus, StepState, to_json
+from kade2kfp.local.trees import measure
+from kade2kfp.steps.model import Import, Kind, Step
+from kade2kfp.steps.sources import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Somebody wants the run to end: the first asks the steps to end, the second ends them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A step's new state, from its thread; `bug` is the traceback of an error of ours."""
+
+    state: StepState
+    bug: str = ""
+
+
+Inbox = SimpleQueue[Cancel | _Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How a run is to be run. `copies` are this machine's copies of what imports name, by the beginning of their URI."""
+
+    engine: Engine
+    home: Path
+    jobs: int
+    read_cache: bool = True
+    copies: Mapping[str, Path] | None = None
+
+
+class BugError(Exception):
+    """An error of ours in a step's thread; the text is its traceback."""
+
+
+def run_all(
+    state: RunState, ground: Ground, orders: Orders, inbox: Inbox, watch: Callable[[RunState], None]
+) -> RunState:
+    """Run all steps that wait, until none can start any more.
+
+    Args:
+        state: the run, whose lock the caller holds. Steps that are not to run have ended already.
+        ground: what the boxes stand on.
+        orders: how to run.
+        inbox: where `Cancel` is put, from a signal's handler too.
+        watch: called with each new state, the last one included, on this thread.
+
+    Raises:
+        OSError: the state cannot be written. What ran is ended.
+        BugError: our own fault. What ran is ended.
+    """
+    boxes = Boxes()
+    always = frozenset(node.name for node in ground.plan.nodes if isinstance(node, Step) and node.always)
+    nodes = {node.name: node for node in ground.plan.nodes}
+    running: set[str] = set()
+    limit = ground.plan.timeout
+    deadline = time.monotonic() + limit if limit else None
+    overdue = False
+    with ThreadPoolExecutor(max_workers=orders.jobs, thread_name_prefix="step") as pool:
+        try:
+            _write(state, ground.folder, "run", state.status)
+            watch(state)
+            while True:
+                if not boxes.cancelled.is_set():
+                    state = _advance(state, always, orders, ground, nodes, running, pool, boxes, inbox, watch)
+                if not running:
+                    break
+                message = _next(inbox, deadline)
+                if message is None or isinstance(message, Cancel):
+                    overdue = overdue or (message is None and not boxes.cancelled.is_set())
+                    deadline = _end(boxes, deadline)
+                    continue
+                if message.bug:
+                    raise BugError(message.bug)
+                state = state.with_step(message.state)
+                if message.state.status != "running":
+                    running.discard(message.state.name)
+                _write(state, ground.folder, message.state.name, message.state.status)
+                watch(state)
+        except BaseException:
+            boxes.kill()
+            raise
+    why = f"the pipeline's timeout of {limit} s was over" if overdue else "the run was cancelled"
+    state = _close(state, why, cancelled=boxes.cancelled.is_set(), overdue=overdue)
+    _write(state, ground.folder, "run", state.status)
+    watch(state)
+    return state
+
+
+def _advance(
+    state: RunState,
+    always: frozenset[str],
+    orders: Orders,
+    ground: Ground,
+    nodes: Mapping[str, Step | Import],
+    running: set[str],
+    pool: ThreadPoolExecutor,
+    boxes: Boxes,
+    inbox: Inbox,
+    watch: Callable[[RunState], None],
+) -> RunState:
+    """Start and skip all that can be, as far as there are free places."""
+    while True:
+        move = next_move(state, always)
+        for name, reason in move.skip:
+            state = state.with_step(replace(state.step(name), status="skipped", note=reason))
+            _write(state, ground.folder, name, "skipped")
+            watch(state)
+        free = move.start[: max(0, orders.jobs - len(running))]
+        for name in free:
+            node = nodes[name]
+            started = replace(state.step(name), status="running", started=time.time(), ended=None, failure=None)
+            if isinstance(node, Import):
+                state = state.with_step(_imported(node, started, orders, known_of(state)))
+                _write(state, ground.folder, name, "succeeded")
+            else:
+                state = state.with_step(started)
+                running.add(name)
+                pool.submit(_thread, _work(node, state, ground, orders), started, boxes, inbox)
+            watch(state)
+        if not move.skip and not any(isinstance(nodes[name], Import) for name in free):
+            return state
+
+
+def _thread(work: Work, state: StepState, boxes: Boxes, inbox: Inbox) -> None:
+    try:
+        inbox.put(_Told(run_step(work, state, boxes, lambda new: inbox.put(_Told(new)))))
+    except BaseException:
+        inbox.put(_Told(state, traceback.format_exc()))
+
+
+def _work(step: Step, state: RunState, ground: Ground, orders: Orders) -> Work:
+    inputs, digests = {}, {}
+    for arrived in step.inputs:
+        for artifact in state.step(arrived.step).artifacts:
+            if artifact.name == arrived.output:
+                inputs[arrived.name] = ground.folder / artifact.stored
+                digests[arrived.name] = artifact.digest
+    return Work(step, ground, known_of(state), inputs, digests, orders.engine, orders.home, orders.read_cache)
+
+
+def known_of(state: RunState) -> Known:
+    """The values of a run so far."""
+    outputs: dict[str, Mapping[str, Json]] = {step.name: step.outputs for step in state.steps if step.status in DONE}
+    return Known(state.id, state.name, state.parameters, outputs)
+
+
+def copy_of(uri: str, copies: Mapping[str, Path]) -> Path | None:
+    """This machine's copy of what a URI names: of the longest beginning that is given."""
+    for start in sorted(copies, key=len, reverse=True):
+        if uri == start or uri.startswith(start.rstrip("/") + "/"):
+            rest = uri[len(start) :].strip("/")
+            return copies[start] / rest if rest else copies[start]
+    return None
+
+
+def _imported(node: Import, state: StepState, orders: Orders, known: Known) -> StepState:
+    uri = text_of(node.uri, known)
+    path = copy_of(uri, orders.copies or {})
+    if path is None:
+        raise KeyError(f"start.py lets no import pass that has no copy: {uri}")
+    size = measure(path)
+    kind: Kind = "directory" if path.is_dir() else "file"
+    artifact = Artifact("artifact", uri, kind, node.type, str(path.absolute()), size.files, size.size, size.digest)
+    return replace(state, status="succeeded", ended=time.time(), artifacts=(artifact,), note=f"from {path}")
+
+
+def _next(inbox: Inbox, deadline: float | None) -> Cancel | _Told | None:
+    """The next message; None where the deadline came first."""
+    try:
+        return inbox.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+    except NothingYet:
+        return None
+
+
+def _end(boxes: Boxes, deadline: float | None) -> float:
+    """Ask all boxes to end; end them where that was done before. Returns when they are to be ended at the latest."""
+    if boxes.cancelled.is_set():
+        boxes.kill()
+    else:
+        boxes.terminate()
+    return time.monotonic() + GRACE
+
+
+def _close(state: RunState, why: str, *, cancelled: bool, overdue: bool) -> RunState:
+    statuses = {step.status for step in state.steps}
+    for step in state.steps:
+        if step.status == "waiting":
+            state = state.with_step(replace(step, status="skipped", note=why))
+    # The wish to end may come when all has ended already.
+    stopped = cancelled and bool(statuses & {"waiting", "cancelled"})
+    ended: RunStatus = "failed" if "failed" in statuses or (stopped and overdue) else "succeeded"
+    if stopped and not overdue:
+        ended = "cancelled"
+    return replace(state, status=ended, ended=time.time(), note=why if stopped else "")
+
+
+def _write(state: RunState, folder: Path, what: str, status: str) -> None:
+    """Replace the stored state, and add a line to the log of events. Raises OSError."""
+    temporary = folder / "state.json.new"
+    temporary.write_text(to_json(state), encoding="utf-8")
+    os.replace(temporary, folder / "state.json")
+    event = {"time": round(time.time(), 3), "what": what, "status": status}
+    with open(folder / "events.jsonl", "a", encoding="utf-8") as events:
+        events.write(json.dumps(event) + "\n")

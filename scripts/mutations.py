@@ -1,0 +1,255 @@
+"""Puts deliberate faults into the compiler, one at a time, and tells which test finds each.
+
+`python scripts/mutations.py [NAME...] [--jobs N] [--list]` with the faults of scripts/mutations-*.toml. Each goes into a
+copy of the checkout, where tests run until one fails. Comparisons with goldens are not among them: a golden differs
+whatever the fault is, and whoever writes the goldens anew makes it right. Exits 1 where a fault survives, or where what
+found it proves nothing; 2 where the table does not fit the code. tests/MUTATIONS.md is written when all faults were tried
+and found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORT = ROOT / "tests" / "MUTATIONS.md"
+# What judges a compiled pipeline without comparing it with a golden.
+FOLDERS = ("lowering", "steps", "ir", "judge", "whole")
+TIMEOUT = 900  # seconds, for one run of pytest
+
+
+class TableError(Exception):
+    """The table does not fit the code, in words for the person at the terminal."""
+
+
+class PytestError(Exception):
+    """pytest did not come to an end, or tested nothing."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A replacement of text in one file of kade2kfp/, what a user would lose by it, and the tests to try first."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    loses: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A test that failed, by pytest's id; whether the code itself raised, and the error."""
+
+    test: str
+    raised: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one fault: the test that found it, or None, after so many seconds."""
+
+    fault: Fault
+    found: Failure | None
+    seconds: float
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reads the command line, and returns the exit code."""
+    parser = argparse.ArgumentParser(description="Deliberate faults in the compiler: each must be found by a test.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="faults to try; all without any")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at the same time")
+    parser.add_argument("--list", action="store_true", help="check the table against the code, and print it")
+    given = parser.parse_args(argv)
+    try:
+        faults = chosen(read_table(ROOT), given.names)
+        if given.list:
+            print("\n".join(f"{fault.name:<28} {fault.loses}" for fault in faults))
+            return 0
+        with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
+            results, broken = tried(faults, Path(folder), max(1, given.jobs))
+    except (TableError, PytestError) as error:
+        print(f"mutations: {error}", file=sys.stderr)
+        return 2
+    complaints = told(results, broken)
+    print("\n".join(complaints) or f"{len(results)} faults, each found by a test")
+    if complaints:
+        return 1
+    if not given.names:
+        REPORT.write_text(page(results), encoding="utf-8")
+    return 0
+
+
+def read_table(root: Path) -> list[Fault]:
+    """The faults of scripts/mutations-*.toml, in their order.
+
+    Raises:
+        TableError: a fault's text is not in its file exactly once, changes nothing or is no Python then, or a test that
+            it names is not there.
+    """
+    faults: list[Fault] = []
+    for path in sorted(root.glob("scripts/mutations-*.toml"), reverse=True):
+        for name, fields in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            fault = Fault(name, **(fields | {"tests": tuple(fields["tests"])}))
+            if name in {one.name for one in faults}:
+                raise TableError(f"there are two faults called {name}")
+            _mutated(fault, root)
+            for test in fault.tests:
+                _look_for(test, fault, root)
+            faults.append(fault)
+    return faults
+
+
+def chosen(faults: list[Fault], names: Sequence[str]) -> list[Fault]:
+    """The faults of these names, or all.
+
+    Raises:
+        TableError: there is none of one of the names.
+    """
+    if unknown := sorted(set(names) - {fault.name for fault in faults}):
+        raise TableError(f"there is no fault called {', '.join(unknown)}")
+    return [fault for fault in faults if not names or fault.name in names]
+
+
+def tried(faults: Sequence[Fault], folder: Path, jobs: int) -> tuple[list[Result], list[str]]:
+    """Each fault tried in a copy below `folder`; and those of the tests that fail without any fault, too."""
+    original = folder / "original"
+    copy_checkout(ROOT, original)
+
+    def one(fault: Fault) -> Result:
+        result = attempt(fault, original, folder / fault.name)
+        found = result.found.test if result.found else "SURVIVES"
+        print(f"{fault.name:<28} {found}  {result.seconds:.1f} s", flush=True)
+        return result
+
+    with ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(one, faults))
+    finders = sorted({result.found.test for result in results if result.found})
+    broken = run_tests(finders, original, stop=False) if finders else []
+    return results, [failure.test for failure in broken]
+
+
+def copy_checkout(source: Path, target: Path) -> None:
+    """What git would take of a checkout, roughly: no environments, caches or results."""
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".cache", ".hypothesis", ".*_cache", "__pycache__", "build", "dist"
+    )
+    shutil.copytree(source, target, symlinks=True, ignore=ignored)
+    # The judge of pods takes a minute to build; it is kept under a hash of its sources.
+    if (judge := ROOT / ".cache" / "judge").exists():
+        (target / ".cache").mkdir()
+        (target / ".cache" / "judge").symlink_to(judge)
+
+
+def attempt(fault: Fault, original: Path, folder: Path) -> Result:
+    """One fault in a copy of its own, and the tests on it until one fails: its own first, then all that judge."""
+    began = time.monotonic()
+    copy_checkout(original, folder)
+    (folder / "kade2kfp" / fault.file).write_text(_mutated(fault, original), encoding="utf-8")
+    found = run_tests([f"tests/{test}" for test in fault.tests], folder)
+    if not found:
+        found = run_tests([f"tests/{name}" for name in FOLDERS], folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return Result(fault, found[0] if found else None, time.monotonic() - began)
+
+
+def run_tests(tests: Iterable[str], root: Path, *, stop: bool = True) -> list[Failure]:
+    """The tests that fail in a checkout; with `stop` only the first one.
+
+    Raises:
+        PytestError: pytest itself failed, took longer than TIMEOUT, or found none of the tests.
+    """
+    record = root / "failures.jsonl"
+    record.write_text("", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--tb=no", "-p", "no:cacheprovider", "-p", "mutations_recorder"]
+    command += [f"--basetemp={root / 'tmp'}", *(["-x"] if stop else []), *tests]
+    # PYTHONPATH comes before what the environment has installed, which is the checkout itself.
+    surroundings = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(root), str(root / "scripts")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MUTATIONS_FAILURES": str(record),
+    }
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=surroundings, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PytestError(f"not finished after {TIMEOUT} seconds: {' '.join(command)}") from error
+    found = [Failure(*json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]
+    if bool(done.returncode) != bool(found):
+        raise PytestError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return found
+
+
+def told(results: Sequence[Result], broken: Sequence[str]) -> list[str]:
+    """What is wrong with the results, a line each; empty if every fault was found by a test that holds without it."""
+    lines = []
+    for result in results:
+        if result.found is None:
+            lines.append(f"{result.fault.name}: no test finds it. {result.fault.loses}")
+        elif result.found.raised:
+            # Any test at all would find it.
+            error = result.found.error.splitlines()[-1]
+            lines.append(f"{result.fault.name}: the compiler breaks, so nothing is proved: {error}")
+        elif result.found.test in broken:
+            lines.append(f"{result.fault.name}: {result.found.test} fails without the fault, too")
+    return lines
+
+
+def page(results: Sequence[Result]) -> str:
+    """The table as a page. Without the seconds: they differ each time."""
+    rows = [
+        f"| {result.fault.name} | {result.fault.file} | {result.fault.loses} | `{result.found.test.removeprefix('tests/')}` |"
+        for result in results
+        if result.found
+    ]
+    head = (
+        "# Faults and the tests that find them\n\n"
+        "*This page is written by `make mutations`.*\n\n"
+        "Each of these faults is put into `kade2kfp/` on its own (the replacements are in `scripts/mutations-*.toml`), and\n"
+        "found by a test that compares nothing with a golden. The test named is the first that failed.\n\n"
+        "| fault | in | what a user would lose | found by |\n|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def _mutated(fault: Fault, root: Path) -> str:
+    """The text of the fault's file with the fault in it; a TableError where it does not fit."""
+    text = (root / "kade2kfp" / fault.file).read_text(encoding="utf-8")
+    if (times := text.count(fault.old)) != 1:
+        raise TableError(f"{fault.name}: its text stands {times} times in kade2kfp/{fault.file}: {fault.old}")
+    changed = text.replace(fault.old, fault.new)
+    if changed == text:
+        raise TableError(f"{fault.name}: nothing changes")
+    try:
+        compile(changed, fault.file, "exec")
+    except SyntaxError as error:
+        raise TableError(f"{fault.name}: kade2kfp/{fault.file} is no Python any more: {error}") from error
+    return changed
+
+
+def _look_for(test: str, fault: Fault, root: Path) -> None:
+    file, _, name = test.partition("::")
+    path = root / "tests" / file
+    if file.split("/")[0] not in FOLDERS:
+        raise TableError(f"{fault.name}: {test} is not in one of {', '.join(FOLDERS)}")
+    if not path.is_file() or (name and f"def {name}(" not in path.read_text(encoding="utf-8")):
+        raise TableError(f"{fault.name}: there is no test {test}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
