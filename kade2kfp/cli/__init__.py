@@ -65,13 +65,13 @@ class _Lazy(click.Group):
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "\b\nExamples:\n  kade2kfp validate pipeline.json\n  kade2kfp compile pipeline.json -o pipeline.yaml\n\n"
-        "Exit codes: 0 fine, 1 the document has errors, 2 wrong usage, 3 a run failed, 70 a bug of kade2kfp,\n130 interrupted."
+        "\b\nExamples:\n  kade2kfp compile pipeline.json -o pipeline.yaml\n\n"
+        "\b\nExit codes: 0 fine, 1 errors, 2 usage, 3 run failed, 70 bug, 130 interrupted"
     ),
 )
 @click.version_option(__version__, prog_name="kade2kfp")
 def group() -> None:
-    """Check a drawn machine-learning pipeline and compile it for Kubeflow Pipelines v2."""
+    """Check drawn machine-learning pipelines, run them, compile them for Kubeflow."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -210,7 +210,9 @@ def _change(old: StepState | None, step: StepState) -> str:
         last = step.attempts[-2] if len(step.attempts) > 1 else None
         why = f", {last.number} exited with code {last.exit_code}" if last and last.exit_code is not None else ""
         return f"attempt {attempt} started{why}"
-    return "started" if attempt == 1 and (old is None or old.status != "running") else ""
+    if step.note and not step.attempts and (old is None or old.note != step.note):
+        return terminal(step.note)
+    return "started" if step.attempts and (old is None or not old.attempts) else ""
 
 
 def _end(step: StepState) -> str:
@@ -313,7 +315,7 @@ def _fold(steps: Sequence[StepState], room: int) -> tuple[list[StepState], list[
 def _detail(step: StepState, folder: Path) -> str:
     """What a step says of itself in one line."""
     if step.status == "running":
-        return last_line(folder / step.attempts[-1].log) if step.attempts else ""
+        return last_line(folder / step.attempts[-1].log) if step.attempts else terminal(step.note)
     if step.failure is not None:
         return terminal(step.failure.message[:_LONGEST])
     return ", ".join(came_out(step)) or terminal(step.note[:_LONGEST])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,8 @@ from kade2kfp.cli.running import (
     secrets_option,
 )
 from kade2kfp.cli.runs import home_option, run_argument, state_of, the_run
+from kade2kfp.cli.streams import say
+from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.local.folder import BusyError, Run, hold
 from kade2kfp.local.secrets import Objects
 from kade2kfp.local.start import again, read_options
@@ -71,7 +74,12 @@ def command(
     if goes_on and state.status != "interrupted" and all(step.status in DONE for step in state.steps):
         raise click.ClickException(f"all tasks of {found.name} have succeeded; without --failed it is run again")
     checked = _document(found, state)
-    launch = _launch(ctx, checked, readable_secrets(secrets), found, engine, jobs, output)
+    done = frozenset(step.name for step in state.steps if goes_on and step.status in DONE)
+    launch = _launch(ctx, checked, readable_secrets(secrets), found, engine, jobs, output, done, secrets)
+    for path in _changed(found.folder, Path(state.document)) if goes_on else ():
+        say(
+            f"note: {terminal(str(path))} has changed since; this run goes on with its own copy, `kade2kfp run` takes the new one"
+        )
     if not goes_on:
         ctx.exit(carry_out(launch, home, state.document, output))
     try:
@@ -91,6 +99,19 @@ def _busy(run: Run) -> click.ClickException:
     return click.ClickException(f"{run.name} is running: `kade2kfp logs {run.name} -f` shows it")
 
 
+def _changed(folder: Path, document: Path) -> Iterator[Path]:
+    """The document and the files of its folder that are no longer what the run has copies of."""
+    pairs = [(folder / "pipeline.json", document)]
+    files = folder / "files"
+    pairs += [(copy, document.parent / copy.relative_to(files)) for copy in sorted(files.rglob("*")) if copy.is_file()]
+    for copy, original in pairs:
+        try:
+            if original.read_bytes() != copy.read_bytes():
+                yield original
+        except OSError:  # gone, which is no change to take
+            continue
+
+
 def _document(run: Run, state: RunState) -> Checked:
     """The run's own copy of its document, with the values that it began with."""
     return for_a_run(validate(load(run.folder / "pipeline.json"), folder=run.folder / "files", values=state.parameters))
@@ -104,6 +125,8 @@ def _launch(
     engine: str,
     jobs: int,
     output: str,
+    done: frozenset[str],
+    secrets: str | None,
 ) -> Launch:
     try:
         options = read_options(run.folder)
@@ -117,6 +140,8 @@ def _launch(
         volumes=[f"{id_}={path}" for id_, path in options.volumes.items()],
         copies=[f"{start}={path}" for start, path in options.copies.items()],
         readable=options.readable,
+        done=done,
+        secrets=secrets,
     )
     if launch is None:
         checked = also(checked, found)

@@ -114,14 +114,23 @@ def command(
     launch = None
     if checked.plan is not None:
         launch, found = launch_of(
-            checked, objects, engine, jobs, volumes=volumes, copies=copies, readable=(*readable, str(folder_of(file)))
+            checked,
+            objects,
+            engine,
+            jobs,
+            volumes=volumes,
+            copies=copies,
+            readable=(*readable, str(folder_of(file))),
+            from_=from_,
+            only=only,
+            secrets=secrets,
         )
         checked = also(checked, found)
     if launch is None or not checked.ok or failed(checked.diagnostics, werror=werror):
         show([(source, checked.diagnostics)], output, stream_is_out=output == "json")
         ctx.exit(1)
     _warn(source, checked)
-    ctx.exit(carry_out(launch, home, shown(file), output, from_=from_, only=only, base=base, read_cache=not no_cache))
+    ctx.exit(carry_out(launch, home, shown(file), output, base=base, read_cache=not no_cache))
 
 
 def _warn(source: Source, checked: Checked) -> None:

@@ -85,6 +85,12 @@ class Launch:
     objects: Objects
     options: Options
     parameters: dict[str, Any]
+    chosen: frozenset[str]
+    """The steps that are to run."""
+    private: tuple[Path, ...]
+    """Files that no step may read by file://."""
+    taken: frozenset[str]
+    """The steps whose results are to be taken from an earlier run."""
 
 
 def readable_secrets(path: str | None) -> Objects:
@@ -109,8 +115,12 @@ def launch_of(
     volumes: Sequence[str] = (),
     copies: Sequence[str] = (),
     readable: Sequence[str] = (),
+    from_: Sequence[str] = (),
+    only: Sequence[str] = (),
+    done: frozenset[str] = frozenset(),
+    secrets: str | None = None,
 ) -> tuple[Launch | None, list[Diagnostic]]:
-    """What a document needs to run here, and what stands in the way of it.
+    """What a document needs to run here, and what stands in the way of it. The steps `done` are not asked for.
 
     Raises click.UsageError for options that make no sense.
     """
@@ -130,12 +140,16 @@ def launch_of(
         name, jobs, folders, _pairs(copies, "--copy", "URI=PATH"), [os.path.abspath(folder) for folder in readable]
     )
     parameters = dict(checked.analysis.known)
-    found = list(in_the_way(checked.analysis.document, checked.plan, objects, parameters, options))
+    chosen, taken = _chosen(checked.plan, from_, only)
+    private = (Path(os.path.abspath(secrets)),) if secrets not in (None, "-") and secrets else ()
+    found = list(in_the_way(checked.analysis.document, checked.plan, objects, parameters, options, chosen - done))
     if isinstance(serving, Diagnostic):
         return None, [serving, *found]
     if found:
         return None, found
-    return Launch(checked, checked.analysis, checked.plan, serving, objects, options, parameters), []
+    return Launch(
+        checked, checked.analysis, checked.plan, serving, objects, options, parameters, chosen, private, taken
+    ), []
 
 
 def _pairs(texts: Sequence[str], option: str, form: str) -> dict[str, str]:
@@ -154,13 +168,11 @@ def carry_out(
     document: str,
     output: Literal["text", "json"],
     *,
-    from_: Sequence[str] = (),
-    only: Sequence[str] = (),
     base: str | None = None,
     read_cache: bool = True,
 ) -> int:
     """Make a new run and carry it out; the exit code. Raises click.ClickException for what the user can mend."""
-    chosen, taken = _chosen(launch, from_, only)
+    chosen, taken = launch.chosen, launch.taken
     earlier = _base(home, launch.plan, taken, base) if taken else None
     try:
         folder, state = begin(
@@ -189,9 +201,8 @@ def carry_out(
         raise _no_room(error) from None
 
 
-def _chosen(launch: Launch, from_: Sequence[str], only: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The steps to run, and those to take from an earlier run."""
-    plan = launch.plan
+def _chosen(plan: Plan, from_: Sequence[str], only: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The steps to run, and those to take from an earlier run. Raises click.UsageError where there is no such task."""
     if not from_ and not only:
         return frozenset(node.name for node in plan.nodes), frozenset()
     named = frozenset(name for wanted in (*from_, *only) for name in _steps_of(plan, wanted))
@@ -241,6 +252,7 @@ def ground_of(launch: Launch, folder: Path, home: Path) -> Ground:
         launch.objects,
         {id_: Path(path) for id_, path in launch.options.volumes.items()},
         tuple(Path(path) for path in launch.options.readable),
+        (*(home / name for name in ("runs", "volumes", "cache", "environments")), *launch.private),
     )
 
 
@@ -299,12 +311,12 @@ def _say_end(launch: Launch, state: RunState) -> None:
             out(f"{terminal(label(state, step))}: {', '.join(results[:MOST])}{more}\n")
     if state.note:
         say(f"{state.status}: {terminal(state.note)}")
-    hint = f"kade2kfp show {state.name}"
+    say(f"all of it: kade2kfp show {terminal(state.name)}")
     if state.status == "failed":
-        hint += f"; when it is mended: kade2kfp run {state.document}, or for a passing fault kade2kfp rerun {state.name} --failed"
+        say(f"once it is mended: kade2kfp run {terminal(state.document)} (unchanged tasks come from the cache)")
+        say(f"or, for a fault that passes by itself: kade2kfp rerun {terminal(state.name)} --failed")
     elif state.status == "cancelled":
-        hint += f"; to go on: kade2kfp rerun {state.name}"
-    say(f"all of it: {terminal(hint)}")
+        say(f"to go on: kade2kfp rerun {terminal(state.name)}")
 
 
 def _no_room(error: OSError) -> MachineError:

@@ -184,7 +184,7 @@ def _in_full(run: Run, state: RunState, steps: Iterable[StepState], now: float) 
                 ("started", [local_time(step.started)] if step.started is not None else []),
                 ("took", [_took(step, state, now)]),
                 ("attempts", [_attempt(run, state, attempt, now) for attempt in step.attempts]),
-                ("outputs", [row for name, value in step.outputs.items() for row in _value_rows(name, value)]),
+                ("outputs", [row for name, value in _declared(step).items() for row in _value_rows(name, value)]),
                 ("metrics", [terminal(f"{name} = {value!r}") for name, value in step.metrics.items()]),
                 ("artifacts", [row for artifact in step.artifacts for row in _artifact_rows(run, artifact)]),
             ]
@@ -202,6 +202,12 @@ def _attempt(run: Run, state: RunState, attempt: Attempt, now: float) -> str:
     else:
         ended = "no exit code"
     return f"{attempt.number}: {ended}, {_took(attempt, state, now)}, {terminal(str(run.folder / attempt.log))}"
+
+
+def _declared(step: StepState) -> dict[str, Json]:
+    """The outputs of a step without its metrics, which others have referred to as outputs."""
+    metrics = {f"metric-{name}" for name in step.metrics}
+    return {name: value for name, value in step.outputs.items() if name not in metrics}
 
 
 def _value_rows(name: str, value: Json) -> list[str]:

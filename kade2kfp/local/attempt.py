@@ -17,7 +17,7 @@ from kade2kfp.local.boxes import CannotRunError, Ground, box_of
 from kade2kfp.local.cache import Entry, keep, key_of, take
 from kade2kfp.local.collect import NotLeftError, collect
 from kade2kfp.local.engine import GRACE, Box, CannotStartError, Engine, Running
-from kade2kfp.local.environments import environment
+from kade2kfp.local.environments import environment, is_made
 from kade2kfp.local.environments.errors import EnvironmentCancelledError, EnvironmentFailedError
 from kade2kfp.local.folder import safe_name
 from kade2kfp.local.logs import TAIL, LogEnd, pump, tail
@@ -31,6 +31,7 @@ from kade2kfp.steps.model import Step
 NOT_LEFT, NOT_SET_UP = 65, 64
 """Exit codes of templates/step.sh."""
 _OURS = "kade2kfp: "
+_PREPARING = "preparing its Python and packages, once for each set"
 _ABOUT_COMMAND = ("the command exited with code ", "the command was killed by signal ", "trying again in ")
 """What step.sh says of the command, not of itself."""
 _NOT_STARTED = re.compile(
@@ -142,7 +143,7 @@ def _machine(error: OSError) -> Failure:
 
 def _run(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState], None], scratch: Path) -> StepState:
     step = work.step
-    python = None if work.engine.uses_images else _python(work, boxes)
+    python = None if work.engine.uses_images else _python(work, state, boxes, report)
     if boxes.cancelled.is_set():
         return _ended(state, "cancelled")
     box = _box(work, _fresh(scratch), python)
@@ -202,11 +203,13 @@ def _ended(state: StepState, status: StepStatus, failure: Failure | None = None)
     return replace(state, status=status, ended=time.time(), failure=failure)
 
 
-def _python(work: Work, boxes: Boxes) -> Path | None:
+def _python(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState], None]) -> Path | None:
     """The environment with the step's packages; None where the run was cancelled."""
     log = work.ground.folder / "logs" / safe_name(work.step.name) / "packages.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if not is_made(work.home, work.step.requirements):
+            report(replace(state, note=_PREPARING))
         with open(log, "ab") as file:
             return environment(work.home, work.step.requirements, log=file.fileno(), cancelled=boxes.cancelled)
     except EnvironmentCancelledError:
@@ -299,6 +302,8 @@ def why_failed(step: Step, code: int, end: LogEnd, *, images: bool) -> Failure:
     """What an exit code means, in words. `images`: the step ran in its own image, not on this machine's files."""
     said = [line.removeprefix(_OURS) for line in end.tail if line.startswith(_OURS)]
     said = [line for line in said if not line.startswith(_ABOUT_COMMAND)]
+    if step.type == "loadData" and said:  # its own words, of templates/load_data.py
+        return Failure("K710", said[-1], tail=tuple(said[:-1]))
     log = tuple(line for line in end.tail if not line.startswith(_OURS))
     elsewhere = "" if images else _CONTAINERS
     if code == NOT_LEFT and said and needs_script(step):

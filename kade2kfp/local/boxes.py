@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from kade2kfp.local.engine import Bind, Box, Empty, Files, Limits
+from kade2kfp.local.inside import LinkError, folder_inside
 from kade2kfp.local.places import IN, OUT, Known, LocalPlaces, output_names
 from kade2kfp.local.secrets import MISSING, Objects
 from kade2kfp.local.text import value_text
@@ -45,7 +46,8 @@ class Ground:
     """What all boxes of a run stand on: the plan, the run's folder, where claims lie, secrets and config maps.
 
     `claims` are folders of this machine by the document's volume id; the others lie below `volumes` by claim name.
-    `readable` are folders whose files a step may read by file://.
+    `readable` are folders whose files a step may read by file://, but for what is hidden in them, or `private`: files and
+    folders.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Ground:
     objects: Objects
     claims: Mapping[str, Path] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
+    private: tuple[Path, ...] = ()
 
 
 def text_of(text: Text, known: Known) -> str:
@@ -96,6 +99,7 @@ def box_of(
         user = _NOT_ROOT
     found = [*_mounts(step, ground, known), *_handed_over(step, inputs, scratch), *_readable(step, ground, known)]
     mounts = tuple(sorted(found, key=lambda mount: mount.path.count("/")))
+    _make_points(mounts)
     return Box(
         name=step.name,
         image=text_of(step.image, known),
@@ -114,6 +118,19 @@ def box_of(
         pull_policy=step.pull_policy,
         python=python,
     )
+
+
+def _make_points(mounts: Sequence[Bind | Empty | Files]) -> None:
+    """Make the folders that are mounted over within a volume: bwrap would follow a step's link there, out of it."""
+    for number, mount in enumerate(mounts):
+        others = (*mounts[:number], *mounts[number + 1 :])
+        around = covering(mount.path, others)
+        outer = None if around is None else others[around]
+        if isinstance(outer, Bind) and outer.exact and not outer.read_only and mount.path != outer.path:
+            parts = mount.path[len(outer.path) :].strip("/").split("/")
+            if isinstance(mount, Bind) and not mount.source.is_dir():
+                parts = parts[:-1]
+            _inside(outer.source, parts, f"the mount at {mount.path}")
 
 
 def covering(path: str, mounts: Sequence[Bind | Empty | Files]) -> int | None:
@@ -155,7 +172,7 @@ def _mounts(step: Step, ground: Ground, known: Known) -> Iterator[Bind | Empty |
     for mount in step.mounts:
         match mount:
             case ClaimMount():
-                yield Bind(claim_folder(mount, ground, known), mount.path, mount.read_only)
+                yield Bind(claim_folder(mount, ground, known), mount.path, mount.read_only, exact=True)
             case EmptyDirMount(path, medium, size):
                 yield Empty(path, medium == "Memory", int(amount(size)) if size else 0)
             case SecretMount(source, name, path, optional):
@@ -175,8 +192,8 @@ def claim_folder(mount: ClaimMount, ground: Ground, known: Known) -> Path:
     parts += [part for part in mount.sub_path.split("/") if part]
     if mount.is_file:
         *parts, last = parts
-        return _inside(root, parts, claim) / last
-    return _inside(root, parts, claim)
+        return _inside(root, parts, f"volume `{claim.id}`") / last
+    return _inside(root, parts, f"volume `{claim.id}`")
 
 
 def claim_root(claim: Claim, ground: Ground, known: Known) -> Path:
@@ -192,22 +209,16 @@ def claim_root(claim: Claim, ground: Ground, known: Known) -> Path:
         ground.volumes.mkdir(mode=0o700, parents=True, exist_ok=True)
         root = ground.volumes / name
     root.mkdir(parents=True, exist_ok=True)
-    return root
+    return root.resolve()
 
 
-def _inside(root: Path, parts: list[str], claim: Claim) -> Path:
-    """The folder at `parts` below `root`, made. A step may have left links there: they lead nowhere else."""
-    here = root
-    for part in parts:
-        here = here / part
-        if here.is_symlink():
-            raise CannotRunError(
-                "K717", f"volume `{claim.id}`: {here} is a link, and what is mounted must be a folder of the volume"
-            )
-        if not here.exists():
-            here.mkdir(exist_ok=True)
-            here.chmod(0o777)
-    return here
+def _inside(root: Path, parts: Sequence[str], what: str) -> Path:
+    """The folder at `parts` below `root`, made. A step may have left links there: they lead nowhere."""
+    try:
+        with folder_inside(root, parts, make=True):
+            return root.joinpath(*parts)
+    except LinkError as error:
+        raise CannotRunError("K717", f"{what}: {error}, and what is mounted must be a folder of the volume") from None
 
 
 def _object(source: str, name: str, objects: Objects, optional: bool) -> Mapping[str, bytes] | None:
@@ -269,6 +280,11 @@ def _field(path: str, step: Step, plan: Plan, known: Known) -> str:
     return known_fields.get(path, "")
 
 
+def _may_read(path: Path, folder: Path) -> bool:
+    """Whether a file lies below a folder, and not hidden there: a home's keys are."""
+    return path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _with_file_allowed(step: Step, known: Known) -> Step:
     """The step of a loadData whose URL turns out to be of this machine: on a cluster that is refused, here it may be."""
     if not _reads_file(step, known) or ("--allow-file",) in step.command:
@@ -288,7 +304,8 @@ def _readable(step: Step, ground: Ground, known: Known) -> Iterator[Bind]:
     url = text_of(step.command[-1], known)
     path = os.path.normpath(unquote(urlsplit(url).path))
     real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in ground.readable):
+    private = any(real.is_relative_to(os.path.realpath(one)) for one in ground.private)
+    if private or not any(_may_read(real, Path(os.path.realpath(folder))) for folder in ground.readable):
         allowed = ", ".join(str(folder) for folder in ground.readable)
         raise CannotRunError(
             "K718",
@@ -297,4 +314,4 @@ def _readable(step: Step, ground: Ground, known: Known) -> Iterator[Bind]:
         )
     if not real.exists():
         raise CannotRunError("K718", f"{url}: there is no such file")
-    yield Bind(real, path, read_only=True)
+    yield Bind(real, path, read_only=True, exact=True)

@@ -76,6 +76,13 @@ def works() -> str:
 
 
 @cache
+def binds_descriptors(bwrap: str) -> bool:
+    """Whether this bwrap mounts what a descriptor leads to (since 0.11)."""
+    done = subprocess.run([bwrap, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    return "--bind-fd" in done.stdout + done.stderr
+
+
+@cache
 def root_arguments() -> tuple[str, ...]:
     """The arguments for the root of a box: what of this machine is in it, all of it read-only.
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from kade2kfp.local.boxes import covering
 from kade2kfp.local.engine import Box
 from kade2kfp.local.folder import safe_name
+from kade2kfp.local.inside import LinkError, read_inside
 from kade2kfp.local.places import output_names, parameter_names
 from kade2kfp.local.state import Artifact
 from kade2kfp.local.text import text_value
@@ -33,6 +34,10 @@ class Left:
     metrics: dict[str, float]
 
 
+MOST = 16 * 1024 * 1024
+"""Bytes that an output parameter or the metrics may have."""
+
+
 class NotLeftError(Exception):
     """The step did not leave what it declares, or what cannot be kept; the text says what."""
 
@@ -51,12 +56,12 @@ def collect(step: Step, box: Box, folder: Path) -> Left:
     outputs: dict[str, Json] = {}
     for number, name in enumerate(parameter_names(step)):
         try:
-            outputs[name] = _value((out / "values" / str(number)).read_bytes(), types.get(name, "number"))
+            outputs[name] = _value(read_inside(out, ("values", str(number)), MOST), types.get(name, "number"))
         except FileNotFoundError:
             raise NotLeftError(f"output {name} was not written") from None
         except ValueError as error:
             raise NotLeftError(f"output {name}: {error}") from None
-    metrics = _metrics(out / "0" / "data") if step.metrics else {}
+    metrics = _metrics(out) if step.metrics else {}
     return Left(tuple(_artifacts(step, box, folder)), outputs, metrics)
 
 
@@ -89,12 +94,12 @@ def _whole(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _metrics(path: Path) -> dict[str, float]:
+def _metrics(out: Path) -> dict[str, float]:
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        found = json.loads(read_inside(out, ("0", "data"), MOST))
+        return {_whole(key): float(value) for key, value in found.items() if math.isfinite(value)}
+    except (OSError, ValueError, LinkError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         raise NotLeftError(f"metrics: {error}") from None
-    return {_whole(key): float(value) for key, value in found.items() if math.isfinite(value)}
 
 
 def _artifacts(step: Step, box: Box, folder: Path) -> Iterator[Artifact]:
@@ -109,6 +114,8 @@ def _artifacts(step: Step, box: Box, folder: Path) -> Iterator[Artifact]:
 def _kept(output: ArtifactOutput, box: Box, number: int, step: Step, folder: Path, moved: dict[Path, Path]) -> Artifact:
     stored = Path("artifacts", safe_name(step.name), safe_name(output.name))
     target, place = folder / stored, box.scratch / "out" / str(number) / "data"
+    if any(one.is_symlink() or not one.is_dir() for one in (place.parent.parent, place.parent)):
+        raise NotLeftError(f"{output.path} cannot be kept: the folder for it is gone")
     source = on_this_machine(PurePosixPath(output.path), box) if place.is_symlink() else place
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -13,11 +13,16 @@ GRACE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A file or folder of this machine at `path` of the box."""
+    """A file or folder of this machine at `path` of the box.
+
+    `exact`: steps may change what lies around `source`, which is absolute and free of links; what it names by then is
+    mounted only if it still is.
+    """
 
     source: Path
     path: str
     read_only: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def find(home: Path, wanted: str) -> Run | str:
         return part[0]
     if part:
         names = ", ".join(run.name for run in part[:5]) + (" ..." if len(part) > 5 else "")
-        return f"{len(part)} runs are meant by '{wanted}': {names}"
+        return f"'{wanted}' fits {len(part)} runs; write more of the name, or `last`: {names}"
     return f"there is no run '{wanted}'; `kade2kfp runs` lists them, and `last` is the newest: {runs[0].name}"
 
 

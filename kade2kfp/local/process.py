@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from kade2kfp.local.bubblewrap import ISOLATION, arguments_file, kill, root_arguments
+from kade2kfp.local.bubblewrap import ISOLATION, arguments_file, binds_descriptors, kill, root_arguments
 from kade2kfp.local.engine import Bind, Box, CannotStartError, Empty, Files, Running
 from kade2kfp.local.environments import python_mounts
+from kade2kfp.local.inside import LinkError, opened
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DAY = 86400.0
@@ -51,6 +52,8 @@ class ProcessEngine:
             except OSError as error:
                 what = error.filename or self.bwrap
                 raise CannotStartError(f"cannot start it: {what}: {(error.strerror or str(error)).lower()}") from None
+            except LinkError as error:
+                raise CannotStartError(f"cannot start it: {error}", "what is mounted must be there itself") from None
             except ValueError:
                 # A zero would also end an argument of bwrap's, and begin another one.
                 raise CannotStartError(
@@ -65,21 +68,13 @@ class ProcessEngine:
 def _start(bwrap: str, box: Box, output: int, stack: ExitStack) -> Running:
     files: list[int] = []
 
-    def data(content: bytes) -> int:
-        """A file in memory that the box's process inherits."""
-        handle = os.memfd_create("kade2kfp")
+    def keep(handle: int) -> int:
+        """A descriptor for bwrap to inherit, closed here when it has started."""
         stack.callback(os.close, handle)
         files.append(handle)
-        with open(os.dup(handle), "wb") as file:
-            file.write(content)
-        os.lseek(handle, 0, os.SEEK_SET)
         return handle
 
-    root = _root(box)
-    arguments = list(_arguments(box, root, data))
-    options = arguments_file(arguments)
-    stack.callback(os.close, options)
-    files.append(options)
+    options = keep(arguments_file(list(_arguments(box, _root(box), bwrap, keep))))
     status, write = os.pipe()
     stack.callback(os.close, write)
     try:
@@ -151,10 +146,19 @@ def _root(box: Box) -> Path:
     return root
 
 
-def _arguments(box: Box, root: Path, data: Callable[[bytes], int]) -> Iterator[str]:
+def _memory(content: bytes) -> int:
+    """A file in memory with a content."""
+    handle = os.memfd_create("kade2kfp")
+    with open(os.dup(handle), "wb") as file:
+        file.write(content)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
+
+
+def _arguments(box: Box, root: Path, bwrap: str, keep: Callable[[int], int]) -> Iterator[str]:
     user = box.user if box.user is not None else 0
     group = box.group if box.group is not None else (user if user else 0)
-    yield from ("--unshare-user", "--uid", str(user), "--gid", str(group))
+    yield from ("--unshare-user", "--disable-userns", "--uid", str(user), "--gid", str(group))
     yield from (*ISOLATION, "--hostname", box.hostname[:64])
     yield from ("--bind", str(root), "/")
     yield from root_arguments()
@@ -166,16 +170,27 @@ def _arguments(box: Box, root: Path, data: Callable[[bytes], int]) -> Iterator[s
         for device in _accelerators():
             yield from ("--dev-bind", device, device)
     for number, mount in enumerate(box.mounts):
-        yield from _mount(mount, number, box.scratch, data)
+        yield from _mount(mount, number, box.scratch, bwrap, keep)
     yield from ("--chdir", "/")
     for name, value in _environment(box).items():
         yield from ("--setenv", name, value)
 
 
-def _mount(mount: Bind | Empty | Files, number: int, scratch: Path, data: Callable[[bytes], int]) -> Iterator[str]:
+def _mount(
+    mount: Bind | Empty | Files,
+    number: int,
+    scratch: Path,
+    bwrap: str,
+    keep: Callable[[int], int],
+) -> Iterator[str]:
     match mount:
-        case Bind(source, path, read_only):
-            yield from ("--ro-bind" if read_only else "--bind", str(source), path)
+        case Bind(source, path, read_only, exact):
+            word = "--ro-bind" if read_only else "--bind"
+            handle = keep(opened(source)) if exact else None
+            # By descriptor no step can put something else in its place any more. bwrap closes it (an open folder of the
+            # machine would be a way out of the box); before 0.11 it takes paths only.
+            by_descriptor = handle is not None and binds_descriptors(bwrap)
+            yield from (f"{word}-fd", str(handle), path) if by_descriptor else (word, str(source), path)
         case Empty(path, in_memory, size):
             if in_memory:
                 yield from ("--size", str(size)) if size else ()
@@ -188,13 +203,13 @@ def _mount(mount: Bind | Empty | Files, number: int, scratch: Path, data: Callab
         case Files(path, contents):
             yield from ("--perms", "0755", "--tmpfs", path)
             for name, content in contents.items():
-                yield from ("--perms", "0444", "--file", str(data(content)), f"{path}/{name}")
+                yield from ("--perms", "0444", "--file", str(keep(_memory(content))), f"{path}/{name}")
             yield from ("--remount-ro", path)
 
 
 def _environment(box: Box) -> dict[str, str]:
     """The variables of the box: what an image would bring, how this machine reaches the network, then the step's own."""
-    env = {"HOME": "/root", "PATH": _PATH, "LANG": "C.UTF-8", "HOSTNAME": box.hostname}
+    env = {"HOME": "/root", "PATH": _PATH, "LANG": "C.UTF-8", "HOSTNAME": box.hostname, "PYTHONUNBUFFERED": "1"}
     for name in _PASSING:
         for spelled in (name, name.upper()):
             if spelled in os.environ:

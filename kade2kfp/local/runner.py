@@ -18,8 +18,8 @@ from kade2kfp.local.boxes import Ground, text_of
 from kade2kfp.local.engine import GRACE, Engine
 from kade2kfp.local.order import next_move
 from kade2kfp.local.places import Known
-from kade2kfp.local.state import DONE, Artifact, RunState, RunStatus, StepState, to_json
-from kade2kfp.local.trees import measure
+from kade2kfp.local.state import DONE, Artifact, Failure, RunState, RunStatus, StepState, to_json
+from kade2kfp.local.trees import UnfitError, measure
 from kade2kfp.steps.model import Import, Kind, Step
 from kade2kfp.steps.sources import Json
 
@@ -137,6 +137,7 @@ def _advance(
                 _write(state, ground.folder, name, "succeeded")
             else:
                 state = state.with_step(started)
+                _write(state, ground.folder, name, "running")
                 running.add(name)
                 pool.submit(_thread, _work(node, state, ground, orders), started, boxes, inbox)
             watch(state)
@@ -168,7 +169,9 @@ def known_of(state: RunState) -> Known:
 
 
 def copy_of(uri: str, copies: Mapping[str, Path]) -> Path | None:
-    """This machine's copy of what a URI names: of the longest beginning that is given."""
+    """This machine's copy of what a URI names: of the longest beginning that is given. `..` leads nowhere."""
+    if ".." in uri.split("/"):
+        return None
     for start in sorted(copies, key=len, reverse=True):
         if uri == start or uri.startswith(start.rstrip("/") + "/"):
             rest = uri[len(start) :].strip("/")
@@ -181,7 +184,11 @@ def _imported(node: Import, state: StepState, orders: Orders, known: Known) -> S
     path = copy_of(uri, orders.copies or {})
     if path is None:
         raise KeyError(f"start.py lets no import pass that has no copy: {uri}")
-    size = measure(path)
+    try:
+        size = measure(path)
+    except UnfitError as error:
+        failure = Failure("K703", f"the copy {path} cannot serve: {error}", "links and the like cannot be copied")
+        return replace(state, status="failed", ended=time.time(), failure=failure)
     kind: Kind = "directory" if path.is_dir() else "file"
     artifact = Artifact("artifact", uri, kind, node.type, str(path.absolute()), size.files, size.size, size.digest)
     return replace(state, status="succeeded", ended=time.time(), artifacts=(artifact,), note=f"from {path}")

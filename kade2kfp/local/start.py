@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -43,15 +45,20 @@ _OPTIONS = TypeAdapter(Options)
 
 
 def in_the_way(
-    document: Document, plan: Plan, objects: Objects, parameters: Mapping[str, Json], options: Options
+    document: Document,
+    plan: Plan,
+    objects: Objects,
+    parameters: Mapping[str, Json],
+    options: Options,
+    names: frozenset[str],
 ) -> Iterator[Diagnostic]:
-    """K703: an import of which there is no copy here. K724: a secret or config map that nobody gave."""
+    """What the named steps lack. K703: an import of which there is no copy here. K724: a secret or config map that nobody gave."""
     known = Known("", "", parameters, {})
     tasks = {task.id: task for task in document.tasks}
     steps = {node.name: node for node in plan.nodes}
     copies = {start: Path(path) for start, path in options.copies.items()}
     for node in plan.nodes:
-        if isinstance(node, Import):
+        if isinstance(node, Import) and node.name in names:
             uri = text_of(node.uri, known)
             copy = copy_of(uri, copies)
             if copy is None or not copy.exists():
@@ -62,7 +69,7 @@ def in_the_way(
                 yield Diagnostic("K703", message, tasks[node.task].place("url"), help_)
     seen = set()
     for name, used, reason in missing(plan, objects):
-        if (steps[name].task, reason) not in seen:
+        if name in names and (steps[name].task, reason) not in seen:
             seen.add((steps[name].task, reason))
             task = tasks[steps[name].task]
             help_ = "give it by --secrets FILE: YAML such as `secrets: {NAME: {KEY: value}}`"
@@ -195,7 +202,15 @@ def take_volumes(ground: Ground, known: Known, base: Known, base_folder: Path, n
         for mount in node.mounts if isinstance(node, Step) and node.name in names else ():
             if isinstance(mount, ClaimMount) and not mount.is_file and (mount.in_run or _created(mount, ground.plan)):
                 source, target = claim_folder(mount, earlier, base), claim_folder(mount, ground, known)
-                shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+                shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=_special)
+
+
+def _special(folder: str, names: list[str]) -> list[str]:
+    """What is neither file, folder nor link, and so cannot be copied."""
+    modes = {name: os.lstat(os.path.join(folder, name)).st_mode for name in names}
+    return [
+        name for name, mode in modes.items() if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+    ]
 
 
 def _created(mount: ClaimMount, plan: Plan) -> bool:

@@ -7,9 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from kade2kfp.local.environments import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = tuple(
@@ -129,6 +132,7 @@ def _home(folder: Path) -> Path:
         shared.mkdir(parents=True, exist_ok=True)
         home.mkdir(parents=True)
         (home / "environments").symlink_to(shared)
+        environment(home, (), log=None, cancelled=threading.Event())
     return home
 
 

@@ -231,7 +231,8 @@ def test_a_run_is_cancelled(home: Path, number: int) -> None:
     started.wait_for("runs/*/logs/polite/1.log")
     started.wait_for("runs/*/logs/other/1.log")
     (log,) = home.glob("runs/*/logs/polite/1.log")
-    while log.read_text() != "ready\n" or not len(alive(mark)) > 1:
+    (state,) = home.glob("runs/*/state.json")
+    while log.read_text() != "ready\n" or len(alive(mark)) < 2 or _status(state, "done") != "succeeded":
         time.sleep(0.01)
     done = started.end(number)
     assert done.code == 130
@@ -243,6 +244,11 @@ def test_a_run_is_cancelled(home: Path, number: int) -> None:
     assert log.read_text() == "ready\nbye\n"
     assert "kade2kfp rerun" in done.err
     assert "error[" not in done.err
+
+
+def _status(state: Path, name: str) -> str:
+    found = read_run(state.parent).state
+    return found.step(name).status if found else ""
 
 
 def test_who_does_not_listen_is_ended_after_a_while(home: Path) -> None:

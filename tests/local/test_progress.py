@@ -93,7 +93,7 @@ class Terminal:
                 return
             self.text += data
 
-    def until(self, what: str, seconds: float = 20) -> None:
+    def until(self, what: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while what not in self.text.decode(errors="replace"):
             assert time.monotonic() < end, self.text
@@ -350,8 +350,9 @@ def test_texts_of_the_document_stay_on_their_line():
 
 
 def test_steps_of_one_task_are_told_apart():
-    state = many(2)
-    both = tuple(replace(step, task="train", status="running") for step in state.steps)
+    state = many(2, running=0)
+    attempts = (Attempt(1, "a", START),)
+    both = tuple(replace(step, task="train", status="running", attempts=attempts) for step in state.steps)
     assert changes(state, replace(state, steps=both)) == ["s0: started", "s1: started"]
 
 

@@ -79,10 +79,13 @@ def test_a_valid_document_compiles_loads_in_kfp_and_compiles_again_to_the_same_b
         path = Path(folder, "again.yaml")
         compiler.Compiler().compile(loaded, str(path))
         again = path.read_text(encoding="utf-8")
-    # KFP writes a default's control characters into its comment as they are, which no YAML reader takes.
+    # KFP writes a default's control characters into its comment as they are, which no YAML reader takes; and an object's
+    # keys in the order in which protobuf's map has them, which is another after reading.
     body = found.yaml[found.yaml.index("\ncomponents:") :]
     assert again.endswith(body)
-    if all(str(leaf).isprintable() for leaf in leaves(document.get("parameters", []))):
+    parameters = document.get("parameters", [])
+    objects = "{" in json.dumps([one.get("default") for one in parameters])
+    if not objects and all(str(leaf).isprintable() for leaf in leaves(parameters)):
         assert again == found.yaml
 
 

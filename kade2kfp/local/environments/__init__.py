@@ -16,13 +16,12 @@ import json
 import os
 import platform
 import shutil
-import stat
 import sys
 import sysconfig
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from kade2kfp.local.environments.errors import (
     mask,
 )
 from kade2kfp.local.environments.settings import BOX_HOME, settings
+from kade2kfp.local.trees import remove
 
 # Raised when environments are made in another way, so that none of the old ones is taken.
 _RECIPE = 1
@@ -79,6 +79,14 @@ def environment(
     except OSError as error:
         raise explain_os(error) from None
     return target
+
+
+def is_made(home: Path, requirements: Sequence[str]) -> bool:
+    """Whether the environment with these packages is there already. What is no requirement has none."""
+    try:
+        return _usable(home.resolve() / "environments" / _key(_normalised(requirements)))
+    except EnvironmentFailedError:
+        return False
 
 
 def python_version() -> str:
@@ -305,10 +313,6 @@ def _succeed(done: tuple[int, tuple[str, ...]]) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder that a build has written: folders may be closed, and links lead anywhere."""
-    for folder, names, _ in os.walk(path):
-        for name in names:
-            inner = os.path.join(folder, name)
-            if stat.S_ISDIR(os.lstat(inner).st_mode):
-                os.chmod(inner, 0o700)
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove what a build has written, as far as that can be: folders may be closed, and links lead anywhere."""
+    with suppress(OSError):
+        remove(path)
