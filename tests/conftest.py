@@ -1,0 +1,23 @@
+"""What the tests of each folder took, printed at the end: `CI=true` or `-v` shows it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The seconds of all workers together, by folder, the longest first."""
+    if not (os.environ.get("CI") or terminalreporter.config.option.verbose > 0):
+        return
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds["/".join(report.nodeid.split("/")[:2])] += report.duration
+    if seconds:
+        terminalreporter.section("seconds by folder, of all workers")
+        for folder, took in seconds.most_common():
+            terminalreporter.write_line(f"{took:8.1f}  {folder}")
