@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
-from kade2kfp.cli.runs import home_option, label, run_argument, size, state_of, table, the_run, the_steps
+from kade2kfp.cli.runs import home_option, labels, run_argument, state_of, table, the_run, the_steps
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
+from kade2kfp.local.amounts import size
 from kade2kfp.local.erase import below, erase
 from kade2kfp.local.folder import safe_name
 from kade2kfp.local.state import Artifact, RunState, StepState
@@ -77,12 +78,13 @@ def command(run: str, task: str | None, copy_to: str | None, force: bool, output
 def _kept(state: RunState, steps: Sequence[StepState], folder: Path) -> list[_Kept]:
     """The artifacts of steps. Raises click.ClickException for one that would lie outside of the run's folder."""
     kept = []
+    names = labels(state.steps)
     for step in steps:
         for artifact in step.artifacts:
             stored = Path(artifact.stored)
             if stored.is_absolute() or ".." in stored.parts:
                 raise click.ClickException(f"{folder / 'state.json'}: {artifact.stored} is not in the run's folder")
-            kept.append(_Kept(label(state, step), step, artifact, folder / stored))
+            kept.append(_Kept(names[step.name], step, artifact, folder / stored))
     return kept
 
 

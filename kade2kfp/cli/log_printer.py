@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kade2kfp.cli.runs import cannot_read, label
+from kade2kfp.cli.runs import cannot_read, labels
 from kade2kfp.cli.streams import lost, say
 from kade2kfp.diagnostics.escape import terminal, width
 from kade2kfp.local.logs.reading import Lines, pieces, start_of_tail
@@ -21,7 +21,8 @@ class Printer:
         self._folder = folder
         self._several = len(steps) > 1
         self._every = every
-        self._labels = {step.name: terminal(label(state, step)) for step in steps}
+        names = labels(state.steps)
+        self._labels = {step.name: terminal(names[step.name]) for step in steps}
         self._columns = max(map(width, self._labels.values()), default=0)
         self._escaped = sys.stdout.isatty()
         self._shown: dict[tuple[str, int], int] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from kade2kfp.cli.log_printer import Printer
-from kade2kfp.cli.runs import home_option, label, run_argument, state_of, the_run, the_steps
+from kade2kfp.cli.runs import home_option, labels, run_argument, state_of, the_run, the_steps
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.local.folder import Run, read_run
@@ -71,10 +71,11 @@ def command(
     if follow:
         ctx.exit(_follow(found, state, wanted, tail, printer))
     _check(state, wanted)
+    names = labels(state.steps)
     for step, one in _logs(state, wanted):
         if not printer.begin(step, one, tail):
             path = terminal(str(found.folder / one.log))
-            say(f"the log of {terminal(label(state, step))}, attempt {one.number}, is gone: {path}")
+            say(f"the log of {terminal(names[step.name])}, attempt {one.number}, is gone: {path}")
             continue
         printer.more(step, one, None)
         printer.end(step, one)
@@ -155,6 +156,7 @@ def _check(state: RunState, wanted: _Wanted) -> None:
         most = max(len(step.attempts) for step in steps)
         said = f"{most} attempt{'s' if most != 1 else ''}"
         raise click.ClickException(f"there is no attempt {wanted.attempt}: {wanted.task or 'no task'} had {said}")
+    names = labels(state.steps)
     for step in steps:
         why = f" ({step.note})" if step.note else ""
-        say(f"{terminal(label(state, step))} has no log: it is {step.status}{terminal(why)}")
+        say(f"{terminal(names[step.name])} has no log: it is {step.status}{terminal(why)}")

@@ -20,8 +20,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Literal, TextIO, cast
 
-from kade2kfp.cli.runs import duration
+from kade2kfp.cli.runs import labels
 from kade2kfp.diagnostics.escape import terminal, width
+from kade2kfp.local.amounts import duration, number
 from kade2kfp.local.state import DONE, ENDED, RunState, StepState
 from kade2kfp.steps.sources import Json
 
@@ -65,12 +66,6 @@ def progress(folder: Path, *, mode: Mode = "auto") -> Iterator[Tell]:
         yield tell
 
 
-def labels(steps: Sequence[StepState]) -> dict[str, str]:
-    """What each step is called, by its name: its task's id, or its own name where the task has several. Escaped."""
-    count = Counter(step.task for step in steps)
-    return {step.name: terminal(step.task if count[step.task] == 1 else step.name) for step in steps}
-
-
 def came_out(step: StepState, *, most: int = 40) -> list[str]:
     """`rows=3`, `accuracy=0.978`: the outputs and metrics of a step, values of at most `most` characters. Escaped."""
     named = {
@@ -80,11 +75,6 @@ def came_out(step: StepState, *, most: int = 40) -> list[str]:
     }
     named |= {name: number(value) for name, value in step.metrics.items()}
     return [terminal(f"{cut(name, 60)}={value}") for name, value in named.items()]
-
-
-def number(value: float) -> str:
-    """A metric for people: whole numbers whole, others with four digits that count."""
-    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
 
 
 def cut(text: str, columns: int) -> str:
@@ -193,7 +183,7 @@ def changes(before: RunState | None, state: RunState) -> list[str]:
     changed = [step for step in state.steps if known.get(step.name) is not step]
     names = labels(state.steps) if changed else {}
     said = ((step, _change(known.get(step.name), step)) for step in changed)
-    rows = [f"{names[step.name]}: {text}" for step, text in said if text]
+    rows = [f"{terminal(names[step.name])}: {text}" for step, text in said if text]
     if state.status != "running" and before is not None and before.status == "running":
         took = f" in {duration(state.ended - state.started)}" if state.ended is not None else ""
         rows.append(f"{terminal(state.name)}: {state.status}{took} ({counts(state.steps)})")
@@ -271,7 +261,7 @@ def _live(folder: Path) -> Iterator[Tell]:
 def frame(state: RunState, folder: Path, now: float, columns: int, lines: int) -> list[list[tuple[str, str]]]:
     """The table at the moment `now`: lines of texts, each with its colour; no wider than `columns`, fewer than `lines`."""
     shown, rest = _fold(state.steps, max(1, lines - 2))
-    names = labels(state.steps)
+    names = {name: terminal(text) for name, text in labels(state.steps).items()}
     widest = min(max((width(names[step.name]) for step in shown), default=0), max(8, columns // 3))
     rows = []
     for step in shown:

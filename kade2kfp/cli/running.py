@@ -16,7 +16,7 @@ import click
 from kade2kfp.api import Checked, also
 from kade2kfp.cli.common import show
 from kade2kfp.cli.progress import came_out, progress
-from kade2kfp.cli.runs import label, state_of, the_run
+from kade2kfp.cli.runs import labels, state_of, the_run
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import Diagnostic
@@ -305,10 +305,11 @@ def _say_end(launch: Launch, state: RunState) -> None:
     if found:
         checked = also(replace(launch.checked, diagnostics=()), found)
         show([(checked.source, checked.diagnostics)], "text", stream_is_out=False)
+    names = labels(state.steps)
     for step in state.steps:
         if step.status in DONE and (results := came_out(step)):
             more = f", and {len(results) - MOST:,} more" if len(results) > MOST else ""
-            out(f"{terminal(label(state, step))}: {', '.join(results[:MOST])}{more}\n")
+            out(f"{terminal(names[step.name])}: {', '.join(results[:MOST])}{more}\n")
     if state.note:
         say(f"{state.status}: {terminal(state.note)}")
     say(f"all of it: kade2kfp show {terminal(state.name)}")

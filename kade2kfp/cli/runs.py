@@ -1,9 +1,9 @@
-"""What the commands about runs share: which home, which run, which steps are meant; times and sizes as texts."""
+"""What the commands about runs share: which home, which run, which steps are meant; what is listed of them."""
 
 from __future__ import annotations
 
-import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import click
 
 from kade2kfp.diagnostics.escape import terminal, width
 from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.local.amounts import duration
 from kade2kfp.local.folder import HOME_VARIABLE, Run, default_home, find
 from kade2kfp.local.state import RunState, StepState
 
@@ -76,35 +77,6 @@ def the_steps(state: RunState, wanted: str | None) -> tuple[StepState, ...]:
     raise click.ClickException(f"the run {state.name} has no task '{wanted}'" + (f": {hint}" if hint else ""))
 
 
-def duration(seconds: float) -> str:
-    """Seconds as `0.4s`, `12s`, `3m05s`, `2h07m`, `3d04h`."""
-    if not math.isfinite(seconds):
-        return "?"
-    tenths = max(0, round(seconds * 10))
-    if tenths < 100:
-        return f"{tenths / 10:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
-
-
-def size(count: int) -> str:
-    """Bytes as `0 B`, `74.7 KiB`, `1.2 GiB`."""
-    if count < 1024:
-        return f"{count} B"
-    value = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= 1024
-        if round(value, 1) < 1024:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1024:.1f} TiB"
-
-
 def local_time(seconds: float) -> str:
     """Seconds since 1970 as the reader's clock has them: `2026-03-09 14:05:59`."""
     try:
@@ -132,6 +104,10 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
     return lines
 
 
-def label(state: RunState, step: StepState) -> str:
-    """What a step is called to the user: its task's id, or its own name where the task has several steps."""
-    return step.task if sum(one.task == step.task for one in state.steps) == 1 else step.name
+def labels(steps: Sequence[StepState]) -> dict[str, str]:
+    """What each of a run's steps is called to the user, by its name: its task's id, or its name where the task has several.
+
+    Not escaped. Takes all steps of the run: a part of them cannot tell whether a task has several.
+    """
+    count = Counter(step.task for step in steps)
+    return {step.name: step.task if count[step.task] == 1 else step.name for step in steps}

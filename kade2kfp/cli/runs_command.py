@@ -13,11 +13,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from kade2kfp.cli.runs import cannot_read, duration, home_option, local_time, table
+from kade2kfp.cli.runs import cannot_read, home_option, local_time, table
 from kade2kfp.cli.runs_prune import prune
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.local.amounts import duration
 from kade2kfp.local.folder import Run, all_runs
 from kade2kfp.local.prune import last_sign
 from kade2kfp.local.state import DONE, RunState

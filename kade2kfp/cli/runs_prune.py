@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from kade2kfp.cli.runs import ago, cannot_read, home_option, size
+from kade2kfp.cli.runs import ago, cannot_read, home_option
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.document.types import duration_seconds
+from kade2kfp.local.amounts import size
 from kade2kfp.local.erase import size_of
 from kade2kfp.local.folder import BusyError, Run, all_runs
 from kade2kfp.local.prune import TRASH, ChangedError, empty, last_sign, measure, remove_run, select

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import click
 
-from kade2kfp.cli.progress import SIGNS, came_out, cut, labels, short_value, tail
-from kade2kfp.cli.runs import duration, home_option, local_time, run_argument, size, state_of, table, the_run, the_steps
+from kade2kfp.cli.progress import SIGNS, came_out, cut, short_value, tail
+from kade2kfp.cli.runs import home_option, labels, local_time, run_argument, state_of, table, the_run, the_steps
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
+from kade2kfp.local.amounts import duration, size
 from kade2kfp.local.folder import Run
 from kade2kfp.local.state import Artifact, Attempt, Failure, RunState, StepState
 from kade2kfp.steps.sources import Json
@@ -160,7 +161,7 @@ def _tasks(state: RunState, now: float) -> list[str]:
 
 
 def _failure(label: str, failure: Failure) -> list[str]:
-    rows = [_paint(f"{label}: {terminal(failure.code)} {terminal(failure.message)}", "failed")]
+    rows = [_paint(f"{terminal(label)}: {terminal(failure.code)} {terminal(failure.message)}", "failed")]
     rows += [f"  help: {terminal(failure.help)}"] if failure.help else []
     return rows + [f"  | {terminal(line)}".rstrip() for line in failure.tail]
 
@@ -180,7 +181,7 @@ def _in_full(run: Run, state: RunState, steps: Iterable[StepState], now: float) 
                 ("type", [terminal(step.type)]),
                 ("state", [_paint(_sign(status), status)]),
                 ("note", [terminal(step.note)] if step.note else []),
-                ("after", [", ".join(names.get(name, terminal(name)) for name in step.after)] if step.after else []),
+                ("after", [terminal(", ".join(names.get(name, name) for name in step.after))] if step.after else []),
                 ("started", [local_time(step.started)] if step.started is not None else []),
                 ("took", [_took(step, state, now)]),
                 ("attempts", [_attempt(run, state, attempt, now) for attempt in step.attempts]),

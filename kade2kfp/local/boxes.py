@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from kade2kfp.local.engine import Bind, Box, Empty, Files, Limits
 from kade2kfp.local.inside import LinkError, folder_inside
 from kade2kfp.local.places import IN, OUT, Known, LocalPlaces, output_names
-from kade2kfp.local.secrets import MISSING, Objects
+from kade2kfp.local.secrets import MISSING, Objects, problem
 from kade2kfp.local.text import value_text
 from kade2kfp.resources import read_text
 from kade2kfp.steps.command import container_command, plain_env
@@ -175,8 +175,8 @@ def _mounts(step: Step, ground: Ground, known: Known) -> Iterator[Bind | Empty |
                 yield Bind(claim_folder(mount, ground, known), mount.path, mount.read_only, exact=True)
             case EmptyDirMount(path, medium, size):
                 yield Empty(path, medium == "Memory", int(amount(size)) if size else 0)
-            case SecretMount(source, name, path, optional):
-                yield Files(path, _object(source, text_of(name, known), ground.objects, optional) or {})
+            case SecretMount():
+                yield Files(mount.path, _object(mount, text_of(mount.name, known), ground.objects))
     for path in step.scratch:
         yield Empty(path)
 
@@ -221,14 +221,11 @@ def _inside(root: Path, parts: Sequence[str], what: str) -> Path:
         raise CannotRunError("K717", f"{what}: {error}, and what is mounted must be a folder of the volume") from None
 
 
-def _object(source: str, name: str, objects: Objects, optional: bool) -> Mapping[str, bytes] | None:
-    of = objects.secrets if source == "secret" else objects.config_maps
-    if name in of:
-        return of[name]
-    if optional:
-        return None
-    kind = "secret" if source == "secret" else "config map"
-    raise CannotRunError(MISSING, f"there is no {kind} '{name}'", "write it into the file that --secrets names")
+def _object(need: EnvFrom | SecretMount, name: str, objects: Objects) -> Mapping[str, bytes]:
+    """What an object has; nothing where it may be missing, and is. Raises CannotRunError."""
+    if said := problem(need, name, objects):
+        raise CannotRunError(MISSING, said, "mend the file that --secrets names, or name one that has it")
+    return objects.of(need.source).get(name, {})
 
 
 def _environment(step: Step, ground: Ground, known: Known) -> Iterator[tuple[str, str]]:
@@ -245,18 +242,8 @@ def _environment(step: Step, ground: Ground, known: Known) -> Iterator[tuple[str
 def _value_from(env: EnvFrom, step: Step, ground: Ground, known: Known) -> str | None:
     if env.source == "field":
         return _field(env.key, step, ground.plan, known)
-    name = text_of(env.object, known)
-    found = _object(env.source, name, ground.objects, env.optional)
-    if found is None:
-        return None
-    if env.key not in found:
-        if env.optional:
-            return None
-        kind = "secret" if env.source == "secret" else "config map"
-        raise CannotRunError(
-            MISSING, f"{kind} '{name}' has no key '{env.key}'", "write it into the file that --secrets names"
-        )
-    return os.fsdecode(found[env.key])
+    value = _object(env, text_of(env.object, known), ground.objects).get(env.key)
+    return None if value is None else os.fsdecode(value)
 
 
 def _field(path: str, step: Step, plan: Plan, known: Known) -> str:

@@ -131,14 +131,17 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     except ChildProcessError:
         return
-    for child in _children(process.pid):
+    for child in children(process.pid):
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
     process.kill()
 
 
-def _children(pid: int) -> list[int]:
-    """Not from /proc/PID/task/PID/children, which not every kernel has (CONFIG_PROC_CHILDREN)."""
+def children(pid: int) -> list[int]:
+    """The ids of the processes that a process has started and that are not reaped; none where it is gone.
+
+    Not from /proc/PID/task/PID/children, which not every kernel has (CONFIG_PROC_CHILDREN).
+    """
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from kade2kfp.local.bubblewrap import ISOLATION, arguments_file, binds_descriptors, kill, root_arguments
+from kade2kfp.local.bubblewrap import ISOLATION, arguments_file, binds_descriptors, children, kill, root_arguments
 from kade2kfp.local.engine import Bind, Box, CannotStartError, Empty, Files, Running
 from kade2kfp.local.environments import python_mounts
 from kade2kfp.local.inside import LinkError, opened
@@ -123,17 +123,15 @@ def _terminator(status: int) -> Callable[[], None]:
 
     def terminate() -> None:
         with suppress(OSError, ValueError, KeyError):
+            first = Path("/proc", str(init()))
             until = time.monotonic() + 1
-            while not (children := _children(init())) and time.monotonic() < until:
-                time.sleep(0.01)  # bwrap's own first process has yet to start the command
-            for child in children:
+            # bwrap's own first process may have yet to start the command, or be gone.
+            while not (found := children(init())) and first.exists() and time.monotonic() < until:
+                time.sleep(0.01)
+            for child in found:
                 os.kill(child, signal.SIGTERM)
 
     return terminate
-
-
-def _children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _root(box: Box) -> Path:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -96,6 +97,22 @@ def test_a_box_ends_at_whatever_moment_of_its_start_it_is_killed() -> None:
         assert process.communicate(timeout=20)[0] == b""
         assert process.returncode != 0
         bubblewrap.kill(process)
+
+
+def test_children_are_found_whatever_they_are_called(tmp_path: Path) -> None:
+    odd = tmp_path / "a) S 1 (b"
+    odd.symlink_to("/bin/sh")
+    command = [odd, "-c", "sleep 600 & echo; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            (below,) = bubblewrap.children(process.pid)
+            assert process.pid in bubblewrap.children(os.getpid())
+            assert below not in bubblewrap.children(os.getpid())
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert bubblewrap.children(process.pid) == []
 
 
 def found(folder: Path, packaged: bool) -> str:

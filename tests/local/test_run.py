@@ -252,6 +252,30 @@ def test_secrets_reach_the_step_and_nothing_else(home: Path, tmp_path: Path) -> 
     assert "there is no secret `login`" in without.err
 
 
+@pytest.mark.parametrize(
+    ("which", "key", "said"),
+    [
+        ("lgoin", "user", "there is no secret `lgoin`; did you mean `login`?"),
+        ("login", "usr", "the secret `login` has no key `usr`; did you mean `user`?"),
+        ("login", "zero", "`zero` of the secret `login` has a byte 0, which no variable can hold"),
+    ],
+)
+def test_a_secret_whose_name_is_known_late_is_missed_in_the_same_words(
+    home: Path, tmp_path: Path, which: str, key: str, said: str
+) -> None:
+    (tmp_path / "s.yaml").write_text("secrets: {login: {user: ada-lovelace, zero: !!binary AGFkYQ==}}")
+    name = "{{tasks.name.outputs.which}}"
+    tasks = [
+        job("name", f"printf {which} > /o/n", outputs=[{"name": "which", "type": "string", "path": "/o/n"}]),
+        job("use", "true", env=[{"name": "USER", "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}]),
+    ]
+    done = run(home, tasks, None, "--secrets", str(tmp_path / "s.yaml"))
+    assert done.code == 3, done.err
+    assert "error[K724]" in done.err
+    assert said in done.err
+    assert "ada-lovelace" not in done.out + done.err
+
+
 def test_a_secret_is_in_no_list_of_processes(home: Path, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("secrets: {a: {b: very-secret-word}}")
     from running import alive, start

@@ -23,7 +23,7 @@ from sample import START, sample_run
 
 from kade2kfp.cli.artifacts_command import command as artifacts
 from kade2kfp.cli.logs_command import command as logs
-from kade2kfp.cli.runs import duration, local_time, size
+from kade2kfp.cli.runs import local_time
 from kade2kfp.cli.runs_command import command as runs
 from kade2kfp.local.folder import hold, read_run
 from kade2kfp.local.logs.reading import Lines, pieces, start_of_tail
@@ -49,37 +49,6 @@ def store(folder: Path, state: RunState) -> None:
 
 
 # --- texts
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0.0s"),
-        (0.44, "0.4s"),
-        (9.94, "9.9s"),
-        (9.96, "10s"),
-        (59.4, "59s"),
-        (59.6, "1m00s"),
-        (185, "3m05s"),
-        (3599.7, "1h00m"),
-        (7650, "2h07m"),
-        (90000, "1d01h"),
-        (-3, "0.0s"),
-        (float("nan"), "?"),
-        (float("inf"), "?"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1024**2 - 1, "1.0 MiB"), (1536 * 1024**2, "1.5 GiB")],
-)
-def test_sizes(count: int, text: str) -> None:
-    assert size(count) == text
-    assert size(3 * 1024**4) == "3.0 TiB"
 
 
 def test_a_time_that_is_none_is_no_traceback() -> None:

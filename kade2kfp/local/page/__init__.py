@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from string import Template
 
+from kade2kfp.local.amounts import duration, number
 from kade2kfp.local.page.graph import graph
-from kade2kfp.local.page.tables import artifacts, badge, duration, failures, icon, metrics, tasks
-from kade2kfp.local.page.text import NONE, counted, name, number, plain, took, utc, value
+from kade2kfp.local.page.tables import artifacts, badge, failures, icon, metrics, tasks, took
+from kade2kfp.local.page.text import NONE, counted, name, plain, utc, value
 from kade2kfp.local.page.timeline import last_moment, timeline
 from kade2kfp.local.state import RunState, StepState, StepStatus
 from kade2kfp.resources import read_text
@@ -50,7 +51,7 @@ def _line(step: StepState, until: float) -> str:
     """A box's second line: how long it took and the first metric, else its type."""
     if step.started is None or step.status in ("cached", "reused"):
         return step.status if step.status != "waiting" else step.type
-    said = [duration(step, until)]
+    said = [took(step, until)]
     if len(step.attempts) > 1:
         said.append(counted(len(step.attempts), "attempt"))
     said += [f"{key} {number(one)}" for key, one in list(step.metrics.items())[:1]]
@@ -61,7 +62,7 @@ def _header(state: RunState, until: float) -> str:
     facts = (
         ("Run", f"<code>{name(state.name)}</code>"),
         ("Started", utc(state.started)),
-        ("Took" if state.ended is not None else "So far", took(until - state.started)),
+        ("Took" if state.ended is not None else "So far", duration(until - state.started)),
         ("Engine", plain(state.engine)),
         ("Document", f"<code>{name(state.document)}</code>"),
         ("Id", f"<code>{plain(state.id)}</code>"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from kade2kfp.local.page.text import NONE, counted, log_line, name, number, plain, size, took, utc, value
+from kade2kfp.local.amounts import duration, number, size
+from kade2kfp.local.page.text import NONE, counted, log_line, name, plain, utc, value
 from kade2kfp.local.state import RunState, StepState
 
 _LAST = 200  # lines of a log, at most
@@ -83,7 +84,7 @@ def _task(place: int, step: StepState, state: RunState, logs: Logs, until: float
     cells = (
         ("State", "", badge(step.status)),
         ("Task", "", f'<strong>{name(step.display_name)}</strong><div class="more">{"".join(lines)}</div>'),
-        ("Took", ' class="number"', f"<span{began}>{duration(step, until)}</span>"),
+        ("Took", ' class="number"', f"<span{began}>{took(step, until)}</span>"),
         ("Attempts", ' class="number"', str(len(step.attempts)) if step.attempts else NONE),
         ("Exit code", ' class="number"', str(exits[-1]) if exits else NONE),
         ("Outputs", "", _pairs([(key, value(given)) for key, given in outputs])),
@@ -92,11 +93,11 @@ def _task(place: int, step: StepState, state: RunState, logs: Logs, until: float
     return _row(cells, f' id="t{place}"')
 
 
-def duration(step: StepState, until: float) -> str:
-    """How long a step took, or takes since."""
+def took(step: StepState, until: float) -> str:
+    """How long a step took, or takes since; `until` in seconds since 1970. HTML."""
     if step.started is None:
         return NONE
-    return took((step.ended if step.ended is not None else until) - step.started)
+    return duration((step.ended if step.ended is not None else until) - step.started)
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> str:

@@ -1,10 +1,9 @@
-"""How texts, times and numbers are written on a run's page. What comes out is HTML: escaped, and harmless wherever it stands."""
+"""How texts and times are written on a run's page. What comes out is HTML: escaped, and harmless wherever it stands."""
 
 from __future__ import annotations
 
 import html
 import json
-import math
 import re
 import time
 
@@ -57,44 +56,12 @@ def value(given: Json, most: int = 200) -> str:
     return f"<code>{name(text, most)}</code>{more}" if text else '<span class="dim">empty</span>'
 
 
-def number(given: float) -> str:
-    """A metric, to six digits."""
-    return f"{given:.6g}"
-
-
-def took(seconds: float) -> str:
-    """A duration: `0.35 s`, `3.2 s`, `4 min 05 s`, `3 h 02 min`, `2 d 04 h`."""
-    if not math.isfinite(seconds):
-        return "unknown"
-    seconds = max(0.0, seconds)
-    if seconds < 0.995:
-        return f"{seconds:.2f} s"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
-
-
 def utc(seconds: float) -> str:
     """A point in time: `2026-03-01 12:03:07 UTC`."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):  # a state file that was written by hand
         return "unknown"
-
-
-def size(count: int) -> str:
-    """Bytes: `2 B`, `3.4 KiB`."""
-    amount, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def counted(many: int, word: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from kade2kfp.local.page.text import counted, name, plain, took
+from kade2kfp.local.amounts import duration
+from kade2kfp.local.page.text import counted, name, plain
 from kade2kfp.local.state import RunState, StepState
 
 _MOST_TICKS = 6
@@ -56,19 +57,19 @@ def _tick(span: float) -> float:
 
 
 def _short(seconds: float) -> str:
-    """A tick's label, in its largest whole unit."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+    """A tick's label, in its largest whole unit: as `duration` writes it, without the zeros at its end."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= length and seconds % length == 0:
-            return f"{seconds / length:g} {unit}"
+            return f"{seconds / length:g}{unit}"
     if seconds > 60:
-        return f"{seconds // 60:g} min {seconds % 60:g} s"
-    return f"{round(seconds, 1):g} s" if seconds else "0"
+        return f"{seconds // 60:g}m{seconds % 60:02g}s"
+    return f"{round(seconds, 1):g}s" if seconds else "0"
 
 
 def _row(number: int, step: StepState, begin: float, span: float, until: float) -> str:
     started = step.started if step.started is not None else begin
     ended = step.ended if step.ended is not None else until
-    said = f"{step.status}, began after {took(started - begin)}, took {took(ended - started)}"
+    said = f"{step.status}, began after {duration(started - begin)}, took {duration(ended - started)}"
     if len(step.attempts) > 1:
         said += f", {len(step.attempts)} attempts"
     bars = []
