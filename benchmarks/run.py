@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import alike
+import gate_idle
 import graphs
 from clock import call, medians, process, program, run
 
@@ -76,6 +77,7 @@ def figures(folder: Path, repetitions: int) -> Iterator[Figure]:
     yield many_tasks(max(3, repetitions // 2))
     yield memory()
     yield from local_steps(folder, max(3, repetitions // 3))
+    yield from gates(20 if repetitions > 3 else 5)
 
 
 def cold_compile(folder: Path, repetitions: int) -> Figure:
@@ -178,6 +180,16 @@ def local_steps(folder: Path, repetitions: int) -> Iterator[Figure]:
         yield Figure(
             f"run --jobs {jobs}, {STEPS} steps / make -j{jobs}", one / other, None, f"{seconds(one, other)}; {step}"
         )
+
+
+def gates(wait: int) -> Iterator[Figure]:
+    """An open gate that nobody decides, measured for `wait` seconds, against a loop of `sleep 1` in the same shell."""
+    for idle in gate_idle.idle(wait):
+        cpu, memory = idle.cpu, idle.memory
+        details = f"{cpu[0]:.1f} and {cpu[1]:.1f} s of CPU an hour"
+        yield Figure(f"open gate, {idle.shell} / while sleep 1: CPU", cpu[0] / cpu[1], None, details)
+        details = f"{memory[0]:.2f} and {memory[1]:.2f} MiB"
+        yield Figure(f"open gate, {idle.shell} / while sleep 1: memory", memory[0] / memory[1], None, details)
 
 
 def must_be_alike(name: str, ours: Path, theirs: Path) -> None:

@@ -18,8 +18,12 @@
 #   m PATH  metrics; register: NAME, URI, KFPPATH, a line each
 #   k KEY   the metric KEY goes to the file in the register; comes after m
 #   t SPEC  retries: LIMIT BACKOFF FACTOR MAX, in seconds
+#   g SPEC  a gate: STEP TIMEOUT ONTIMEOUT ONEXIT ONREJECT WAYS; register: the message (gate.sh; not with t)
+#   V NAME  a value that a person may give there; register: nothing, or = and the default
+#   J WHO   a notebook: `server` starts Jupyter, the command being its options, `own` starts the command
+#   S PORT  sshd; register: the file with the public keys that may enter
 # Exit codes: the command's own; 64 the step cannot be set up; 65 the command did not leave what was declared;
-# 143 stopped.
+# 75 rejected at the gate; 76 ended while somebody was waited for; 143 stopped.
 #
 # For dash, busybox ash and bash. Never a `$` or an opening brace before its like or before `(`: Kubernetes and Argo
 # would replace it. Variables of this script are `_` and one character or `_` and digits: a variable of that name in
@@ -32,6 +36,9 @@
 _n='
 '
 _c= _p= _e= _a= _q= _b= _f= _g= _z= _x=0
+#:if g
+_V= _H= _C=
+#:end
 say() {
   # Without tr in the image the text goes out as it is.
   _s=`printf %s "$*" | tr '\000-\037\177' '?' 2>/dev/null || printf %s "$*"`
@@ -46,7 +53,7 @@ deny() {
   die "cannot write $1 as user `id -u`: mount an emptyDir there, or set securityContext.runAsUser"
 }
 #:end
-#:if fm
+#:if fmg
 need() {
   command -v "$1" >/dev/null || die "the image has no $1"
 }
@@ -427,6 +434,7 @@ again() {
   wait $!
 }
 #:end
+#:include gate.sh
 # A command in the background has its stdin from nowhere and SIGINT switched off (POSIX), hence 3 and TERM for all.
 # TERM goes to whatever was started last: the command, pip or the wait for the next attempt.
 exec 3<&0
@@ -509,6 +517,25 @@ while [ "${1-}" != -- ]; do
   #:if t
   t) retry $_v ;;
   #:end
+  #:if g
+  g)
+    # A wait that ends at once would keep a processor busy.
+    need sleep
+    _Q=$_c
+    mounted
+    trap stop TERM INT HUP
+    about $_v
+    ;;
+  #:end
+  #:if V
+  V) _V="$_V given$_k" ;;
+  #:end
+  #:if J
+  J) _J=$_v ;;
+  #:end
+  #:if S
+  S) _E=$_v _F=$_c ;;
+  #:end
   *) die "unknown operation $1" ;;
   esac
   _c= _p=
@@ -516,15 +543,30 @@ while [ "${1-}" != -- ]; do
 done
 shift
 eval "set -- $_a \"\$@\""
+#:unless g
 [ $# -gt 0 ] || die "no command was given"
+#:end
 #:if q
 pip
 #:end
+#:if J
+mounted
+token
+[ $_J = own ] || {
+  _k=`PATH=${_P-$PATH}; command -v jupyter-lab || command -v jupyter-notebook` || die "the image has no jupyter-lab and no jupyter-notebook: take one that has, or add jupyterlab to packagesToInstall"
+  set -- "$_k" "$@"
+}
+#:end
 #:if eq
 # env would take a command with = in its name for a variable.
-case $1 in *=*) set -- sh -c 'exec "$@"' sh "$@" ;; esac
-eval "set -- env $_e \"\$@\""
+case ${1-} in *=*) set -- sh -c 'exec "$@"' sh "$@" ;; esac
+[ $# = 0 ] || eval "set -- env $_e \"\$@\""
 #:end
+#:if g
+eval "$_b$_f$_g"
+gate "$@"
+#:end
+#:unless g
 while :; do
   eval "$_b$_f$_g"
   # By exec, for otherwise a builtin or a function of this script could be taken for the command.
@@ -535,11 +577,17 @@ while :; do
   _i="exited with code $_x"
   [ $_x -gt 128 ] && [ $_x -lt 193 ] && _i="was killed by signal `expr $_x - 128`"
   say "the command $_i"
+  #:end
   #:if t
   again
   continue
   #:end
+  #:unless g
   exit $_x
 done
+#:end
 eval "$_z"
+#:if g
+[ $_G = resume ] || zeros
+#:end
 exit $_x

@@ -18,6 +18,7 @@ from kade2kfp.checks.iterations import iterations
 from kade2kfp.checks.load_data import load_data
 from kade2kfp.checks.metadata import metadata
 from kade2kfp.checks.mounts import mounts
+from kade2kfp.checks.notebooks import notebooks
 from kade2kfp.checks.packages import packages
 from kade2kfp.checks.parameters import parameters
 from kade2kfp.checks.pod_sources import pod_sources
@@ -31,6 +32,7 @@ from kade2kfp.checks.select import select
 from kade2kfp.checks.serving import serving
 from kade2kfp.checks.shared_claims import shared_claims
 from kade2kfp.checks.size import size
+from kade2kfp.checks.ssh import ssh
 from kade2kfp.checks.task_paths import task_paths
 from kade2kfp.checks.unique_names import unique_names
 from kade2kfp.checks.unread_fields import unread_fields
@@ -57,6 +59,7 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     load_data,
     metadata,
     mounts,
+    notebooks,
     packages,
     parameters,
     pod_sources,
@@ -69,6 +72,7 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     select,
     serving,
     shared_claims,
+    ssh,
     task_paths,
     unique_names,
     unread_fields,

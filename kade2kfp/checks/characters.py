@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.base import Model, Takes
+from kade2kfp.document.pipeline import Parameter
+from kade2kfp.document.shared import TypedValue
 from kade2kfp.document.values import strings
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.targets import gate_of
 from kade2kfp.plan.walk import texts
 
 _BEYOND = re.compile("[\x7f\U00010000-\U0010ffff]")
@@ -27,9 +30,12 @@ def characters(analysis: Analysis) -> Iterator[Diagnostic]:
             if place.takes is not Takes.LITERAL and (found := broken(place.text)):
                 start = place.text.index(found)
                 yield _diagnostic(found, Diagnostic("K606", "", place.pointer, within=(start, start + 1)))
-    for parameter in document.parameters:
-        if found := next((one for text in strings(parameter.default) if (one := broken(text))), ""):
-            yield _diagnostic(found, Diagnostic("K606", "", parameter.place("default")))
+    gates = [gate for task in document.tasks if (gate := gate_of(task))]
+    declarations: list[Parameter | TypedValue] = [*document.parameters]
+    declarations += [value for gate in gates for value in gate.values or ()]
+    for declared in declarations:
+        if found := next((one for text in strings(declared.default) if (one := broken(text))), ""):
+            yield _diagnostic(found, Diagnostic("K606", "", declared.place("default")))
 
 
 def broken(text: str) -> str:

@@ -21,14 +21,15 @@ def commands(analysis: Analysis) -> Iterator[Diagnostic]:
                 task.place("script"),
                 "keep one of them; `args` may follow either",
             )
-        needs_one = task.type == "job" or (task.type == "container" and getattr(task, "advance", None) == "auto")
+        by_itself = task.type == "job" or getattr(task, "advance", None) == "auto"
+        needs_one = by_itself and task.type != "notebook"  # what an executed notebook may say: checks/notebooks.py
         said = task.command is not None or task.script is not None
         if not said and needs_one and not analysis.document.is_torn(task.place("command"), task.place("script")):
             help_ = (
                 'add "command": ["python", "/code/train.py"] or a "script": Kubeflow never uses the image\'s entrypoint'
             )
             yield Diagnostic("K201", f"the task `{task.id}` has no command", task.at, help_)
-        elif not said and task.args and not needs_one and not analysis.document.is_torn(task.place("command")):
+        elif not said and task.args and not by_itself and not analysis.document.is_torn(task.place("command")):
             yield Diagnostic(
                 "K201",
                 "there are arguments without a command",

@@ -12,6 +12,7 @@ from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
 from kade2kfp.document.read import Document
 from kade2kfp.document.shared import EnvVar
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.tasks.notebook import Notebook
 
 _SECRET_NAME = re.compile(r"(?i)(passw(or)?d|passphrase|secret|token|api_?key|private_?key|access_?key|credential)")
 # Each alternative begins where nothing of its own kind stands before it, so that time is linear in the text.
@@ -31,6 +32,9 @@ _FIELD = re.compile(
 # KFP's and Argo's are in the pod before the patch with the user's is merged over them (Argo:
 # workflow/controller/workflowpod.go, createWorkflowPod): a value takes the place of theirs, a source is refused beside it.
 _TAKEN = {"KADE2KFP_": "kade2kfp's", "KFP_": "Kubeflow's", "ARGO_": "Argo's"}
+# templates/gate.sh makes a notebook's token and says by these where it is; Jupyter takes JUPYTER_TOKEN rather than its file
+# (jupyter_server/auth/identity.py).
+_JUPYTERS = frozenset(["JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_PORT", "JUPYTER_RUNTIME_DIR"])
 
 
 def env(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -40,6 +44,32 @@ def env(analysis: Analysis) -> Iterator[Diagnostic]:
         yield from _twice(owner.env or ())
         for variable in owner.env or ():
             yield from _one(document, variable)
+    yield from _of_notebooks(analysis)
+
+
+def _of_notebooks(analysis: Analysis) -> Iterator[Diagnostic]:
+    document, told = analysis.document, set[Pointer]()
+    for task in document.tasks:
+        if not isinstance(task, Notebook) or task.advance == "auto" or document.is_torn(task.place("advance")):
+            continue
+        for setting in analysis.settings[task.id].env:
+            variable, at = setting.value, setting.value.place("name")
+            if variable.name not in _JUPYTERS or at in told:
+                continue
+            told.add(at)
+            help_ = "leave it out: each start of the notebook has a token of its own, which `kade2kfp open` hands over"
+            if variable.name == "JUPYTER_PORT":
+                help_ = 'leave it out, and give the task a "port"; 8888 is the default'
+            elif variable.name == "JUPYTER_RUNTIME_DIR":
+                help_ = "leave it out: Jupyter's own files, which hold its token, are kept in memory"
+            related = () if at[: len(task.at)] == task.at else (Related("the notebook that would have it", task.at),)
+            yield Diagnostic(
+                "K217",
+                f"the variable `{variable.name}` is kade2kfp's in a notebook that waits for a person",
+                at,
+                help_,
+                related,
+            )
 
 
 def _twice(variables: Iterable[EnvVar]) -> Iterator[Diagnostic]:

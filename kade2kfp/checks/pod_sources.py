@@ -94,6 +94,9 @@ def _mounted(analysis: Analysis, values: Known, task: Task) -> Iterator[_Mounted
         ]
     if headers := getattr(task, "headers_from", None):
         found.append(("secret", headers.place("secret_name"), headers.secret_name))
+    ssh = getattr(task, "ssh", None)
+    if keys := ssh.authorized_keys_from if ssh else None:
+        found.append(("secret", keys.secret_key_ref.place("name"), keys.secret_key_ref.name))
     for kind, field, raw in found:
         if name := named(analysis, values, field, raw):
             yield _Mounted(kind, name)

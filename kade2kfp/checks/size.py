@@ -10,6 +10,7 @@ from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.steps.command import KFP_LIKE, container_command, plain_env
 from kade2kfp.steps.model import Plan, Step
+from kade2kfp.tasks.gates import TOLD
 
 MAX_COMPONENT = 100 * 1024
 MAX_WORKFLOW = 1_500_000
@@ -61,17 +62,14 @@ def _too_large(task: Task, step: Step, component: int) -> Diagnostic:
             if isinstance(part, str)
         ),
         "env": sum(len(part) for one in step.env for part in getattr(one, "value", ()) if isinstance(part, str)),
-        "annotations": sum(len(value) for _, value in step.annotations),
+        "annotations": sum(len(value) for key, value in step.annotations if key != TOLD),
         "description": len(step.description),
+        # A message that is all literal stands twice: for the step, and for the commands.
+        "gate": len(dict(step.annotations).get(TOLD, "")) * 2,
     }
     largest = max(parts, key=lambda name: parts[name])
-    field = (
-        largest
-        if getattr(task, largest, None) is not None
-        else "script"
-        if getattr(task, "script", None) is not None
-        else "args"
-    )
+    fields = (largest, "script", "parameters", "args")
+    field = next((one for one in fields if getattr(task, one, None) is not None), "args")
     at = task.place(field) if field in type(task).model_fields and getattr(task, field) is not None else task.at
     message = (
         f"`{task.id}` is too large: {component // 1024} KiB, and KFP's driver takes {MAX_COMPONENT // 1024} KiB a step"

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from kade2kfp.checks.filled import named
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
+from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.targets import gate_of
 
 _HELP = {
     "task": "give one of them another id: arrows and references call it by that",
@@ -32,8 +34,8 @@ def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
         outputs = getattr(task, "outputs", None) or ()
         yield from _repeated("output", ((one.name, one.place("name")) for one in outputs))
         for output in outputs:
-            if output.name.startswith("metric-"):
-                help_ = "metrics are handed on under such names; choose another"
+            if whose := _taken(task, output.name):
+                help_ = f"{whose} handed on under such names; choose another"
                 yield Diagnostic("K200", f"the output's name `{output.name}` is taken", output.place("name"), help_)
         files = getattr(task, "files", None) or ()
         yield from _repeated("file", ((one.path, one.place("path")) for one in files))
@@ -42,6 +44,14 @@ def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
         ports = getattr(task, "ports", None) or ()
         yield from _repeated("port", ((str(one.container_port), one.place("container_port")) for one in ports))
         yield from _repeated("port", ((one.name, one.place("name")) for one in ports if one.name))
+
+
+def _taken(task: Task, name: str) -> str:
+    """What a task hands on under an output's name by itself; empty if nothing."""
+    if name.startswith("metric-"):
+        return "metrics are"
+    waits = gate_of(task) is not None and (name in ("decision", "by") or name.startswith("value-"))
+    return "what a person says at the gate is" if waits else ""
 
 
 def _repeated(noun: str, given: Iterable[tuple[str, Pointer]]) -> Iterator[Diagnostic]:

@@ -15,17 +15,23 @@ from kade2kfp import __version__
 from kade2kfp.cli.streams import lost, prepare, say
 
 _COMMANDS = {
-    "artifacts": "List or copy what the steps of a run left.",
+    "artifacts": "Look at a run: its files, its logs, all of it.",
     "compile": "Lower pipeline documents into Kubeflow Pipelines v2.",
     "explain": "Say what a code means and how to mend it.",
-    "logs": "Print the logs of a run.",
-    "rerun": "Go on with a run, or run one again.",
-    "run": "Run a pipeline on this machine.",
+    "gates": "List the tasks that wait for a person.",
+    "logs": "Look at a run: its files, its logs, all of it.",
+    "open": "Reach a task that runs: its ports, or a shell.",
+    "reject": "Decide at a task that waits for a person.",
+    "rerun": "Run a pipeline on this machine, or go on.",
+    "resume": "Decide at a task that waits for a person.",
+    "run": "Run a pipeline on this machine, or go on.",
     "runs": "List the runs of this machine, or remove old ones.",
     "schema": "Print the JSON Schema of the document format.",
-    "show": "Show a run: its tasks, what they put out, why they failed.",
+    "show": "Look at a run: its files, its logs, all of it.",
+    "ssh": "Reach a task that runs: its ports, or a shell.",
     "validate": "Check pipeline documents.",
 }
+"""Each command with its line in the help, where those of the same line stand together."""
 
 
 class _Lazy(click.Group):
@@ -45,8 +51,11 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with a line each, without importing them."""
+        together: dict[str, list[str]] = {}
+        for name, line in sorted(_COMMANDS.items()):
+            together.setdefault(line, []).append(name)
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(_COMMANDS.items()))
+            formatter.write_dl([(", ".join(names), line) for line, names in together.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,7 +66,7 @@ class _Lazy(click.Group):
         except click.UsageError as error:
             from kade2kfp.document.suggest import did_you_mean
 
-            known = did_you_mean(args[0], _COMMANDS, noun="commands")
+            known = did_you_mean(args[0], _COMMANDS, noun="commands") or "`kade2kfp --help` lists them"
             raise click.UsageError(f"There is no command '{args[0]}': {known}", ctx) from error
 
 
@@ -66,7 +75,7 @@ class _Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "\b\nExamples:\n  kade2kfp compile pipeline.json -o pipeline.yaml\n\n"
-        "\b\nExit codes: 0 fine, 1 errors, 2 usage, 3 run failed, 70 bug, 130 interrupted"
+        "\b\nExit codes: 0 fine, 1 errors, 2 usage, 3 failed, 70 bug, 124 late, 130 Ctrl-C"
     ),
 )
 @click.version_option(__version__, prog_name="kade2kfp")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import Counter
@@ -17,6 +16,7 @@ from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.diagnostics.severity import errors, warnings
+from kade2kfp.gates.values import split, typed
 from kade2kfp.source import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -66,34 +66,12 @@ def values(source: Source, pairs: Sequence[str]) -> dict[str, Any]:
     )
     found: dict[str, Any] = {}
     for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"'{_cut(pair)}' is not NAME=VALUE, such as --set seed=7", param_hint="--set")
-        if types.get(name) not in ("integer", "number", "boolean", "array", "object"):
-            found[name] = text
-            continue
         try:
-            found[name] = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-        except (ValueError, RecursionError):
-            example = {"array": "'[1, 2]'", "object": "'{\"a\": 1}'", "boolean": "true"}.get(types[name], "7")
-            message = f"'{_cut(text)}' is not JSON, and `{name}` is of type {types[name]}: write --set {name}={example}"
-            raise click.BadParameter(message, param_hint="--set") from None
+            name, text = split(pair)
+            found[name] = typed(name, types.get(name, "string"), text)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--set") from None
     return found
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(digits)
-    return value
 
 
 def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *, stream_is_out: bool) -> None:

@@ -184,10 +184,20 @@ def changes(before: RunState | None, state: RunState) -> list[str]:
     names = labels(state.steps) if changed else {}
     said = ((step, _change(known.get(step.name), step)) for step in changed)
     rows = [f"{terminal(names[step.name])}: {text}" for step, text in said if text]
+    rows += [
+        f"{terminal(names[step.name])}: to go on: kade2kfp resume {terminal(f'{state.name} {step.task}')}  (`kade2kfp gates` tells all that can be typed)"
+        for step in changed
+        if _waits(step) and not ((old := known.get(step.name)) and _waits(old))
+    ]
     if state.status != "running" and before is not None and before.status == "running":
         took = f" in {duration(state.ended - state.started)}" if state.ended is not None else ""
         rows.append(f"{terminal(state.name)}: {state.status}{took} ({counts(state.steps)})")
     return rows
+
+
+def _waits(step: StepState) -> bool:
+    """Whether it waits for a person: a step that works says nothing of itself."""
+    return step.status == "running" and bool(step.attempts) and bool(step.note)
 
 
 def _change(old: StepState | None, step: StepState) -> str:
@@ -202,7 +212,9 @@ def _change(old: StepState | None, step: StepState) -> str:
         return f"attempt {attempt} started{why}"
     if step.note and not step.attempts and (old is None or old.note != step.note):
         return terminal(step.note)
-    return "started" if step.attempts and (old is None or not old.attempts) else ""
+    if not step.attempts or (old is not None and old.attempts):
+        return ""
+    return terminal(step.note) if step.note else "started"
 
 
 def _end(step: StepState) -> str:
@@ -304,6 +316,8 @@ def _fold(steps: Sequence[StepState], room: int) -> tuple[list[StepState], list[
 
 def _detail(step: StepState, folder: Path) -> str:
     """What a step says of itself in one line."""
+    if _waits(step):
+        return terminal(step.note[:_LONGEST])
     if step.status == "running":
         return last_line(folder / step.attempts[-1].log) if step.attempts else terminal(step.note)
     if step.failure is not None:

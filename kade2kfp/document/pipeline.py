@@ -131,7 +131,9 @@ class Defaults(Model):
     image_pull_policy: PullPolicy | None = Field(default=None, description="When images are pulled.")
     security_context: SecurityContext | None = Field(default=None, description="User and group of the pods.")
     retry: Retry | None = Field(default=None, description="What to do when a command fails.")
-    timeout: Duration | None = Field(default=None, description="How long a task may take, retries included.")
+    timeout: Duration | None = Field(
+        default=None, description="How long a task may take, retries included; not for tasks that wait for a person."
+    )
     cache: bool | None = Field(default=None, description="Whether results may be taken from an earlier run.")
     labels: StringMap | None = Field(default=None, description="Labels of the pods; K221 tells which keys are taken.")
     annotations: StringMap | None = Field(

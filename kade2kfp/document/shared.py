@@ -23,7 +23,7 @@ from kade2kfp.document.types import (
     SubPath,
 )
 from kade2kfp.steps.frame import Frame, Nodes
-from kade2kfp.steps.model import EmbeddedFile, Metrics, ParameterOutput
+from kade2kfp.steps.model import EmbeddedFile, Metrics, ParameterOutput, Step
 from kade2kfp.steps.sources import Text
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
@@ -278,6 +278,10 @@ class CommandTask(Task):
 
     def nodes(self, frame: Frame) -> Nodes:
         """One step that runs the command."""
+        return self.run(frame)
+
+    def run(self, frame: Frame) -> tuple[Step]:
+        """The step that runs the command."""
         if self.script is not None:
             command: tuple[Text, ...] = (
                 ("sh",),
@@ -309,7 +313,7 @@ class TypedValue(Model):
 
     name: Name = Field(description="Its name: `{{tasks.ID.values.NAME}}`.")
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = Field(description="Its type.")
-    default: Any = Field(default=None, description="The value when the person gives none.")
+    default: Annotated[Any, Takes.FREE] = Field(default=None, description="The value when the person gives none.")
     description: FreeText | None = Field(default=None, description="What it is for.")
     enum: list[Any] | None = Field(default=None, description="The only values allowed.")
     minimum: Number | None = Field(default=None, description="The smallest number allowed.")

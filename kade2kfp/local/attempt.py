@@ -13,13 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kade2kfp.local.boxes import CannotRunError, Ground, box_of
+from kade2kfp.gates.model import Standing
+from kade2kfp.local.boxes import CannotRunError, Ground, box_of, text_of
 from kade2kfp.local.cache import Entry, keep, key_of, take
 from kade2kfp.local.collect import NotLeftError, collect
 from kade2kfp.local.engine import GRACE, Box, CannotStartError, Engine, Running
 from kade2kfp.local.environments import environment, is_made
 from kade2kfp.local.environments.errors import EnvironmentCancelledError, EnvironmentFailedError
 from kade2kfp.local.folder import safe_name
+from kade2kfp.local.gates.standing import Opening, opening, reachable, standing_of, told
 from kade2kfp.local.logs import TAIL, LogEnd, pump, tail
 from kade2kfp.local.places import Known
 from kade2kfp.local.secrets import masks
@@ -28,7 +30,7 @@ from kade2kfp.local.trees import remove
 from kade2kfp.steps.command import needs_script
 from kade2kfp.steps.model import Step
 
-NOT_LEFT, NOT_SET_UP = 65, 64
+NOT_LEFT, NOT_SET_UP, REJECTED, ENDED_EARLY = 65, 64, 75, 76
 """Exit codes of templates/step.sh."""
 _OURS = "kade2kfp: "
 _PREPARING = "preparing its Python and packages, once for each set"
@@ -146,7 +148,8 @@ def _run(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState
     python = None if work.engine.uses_images else _python(work, state, boxes, report)
     if boxes.cancelled.is_set():
         return _ended(state, "cancelled")
-    box = _box(work, _fresh(scratch), python)
+    opened = opening(step, work.ground.folder) if reachable(step) else None
+    box = _box(work, _fresh(scratch), python, opened)
     key = ""
     if step.cache_key is not None:
         served_by = work.engine.image_digest(box.image) if python is None else python.name
@@ -166,13 +169,14 @@ def _run(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState
     tries = 1 + (step.retry.limit if step.retry and step.retry.on == "pod" else 0)
     pause = step.retry.backoff if step.retry else 0.0
     for left in reversed(range(tries)):
-        state, failure = _attempt(work, state, boxes, report, box)
+        state, failure = _attempt(work, state, boxes, report, box, opened)
         if failure is None or boxes.cancelled.is_set() or not left:
             break
         if boxes.cancelled.wait(min(pause, step.retry.max_backoff) if step.retry else 0):
             break
         pause *= step.retry.factor if step.retry else 1
-        box = _box(work, _fresh(scratch), python)
+        opened = opening(step, work.ground.folder) if reachable(step) else None
+        box = _box(work, _fresh(scratch), python, opened)
     if boxes.cancelled.is_set() and failure is not None:
         return _ended(state, "cancelled")
     if failure is not None:
@@ -224,15 +228,20 @@ def _fresh(scratch: Path) -> Path:
     return scratch
 
 
-def _box(work: Work, scratch: Path, python: Path | None) -> Box:
+def _box(work: Work, scratch: Path, python: Path | None, opened: Opening | None) -> Box:
     try:
-        return box_of(work.step, work.ground, work.known, work.inputs, scratch=scratch, python=python)
+        return box_of(work.step, work.ground, work.known, work.inputs, scratch=scratch, python=python, opened=opened)
     except CannotRunError as error:
         raise _FailedError(Failure(error.code, str(error), error.help)) from None
 
 
 def _attempt(
-    work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState], None], box: Box
+    work: Work,
+    state: StepState,
+    boxes: Boxes,
+    report: Callable[[StepState], None],
+    box: Box,
+    opened: Opening | None,
 ) -> tuple[StepState, Failure | None]:
     """One attempt: the state with it, and why it failed."""
     number = len(state.attempts) + 1
@@ -241,10 +250,19 @@ def _attempt(
     # A runner that was killed may have begun one that its state does not know.
     (work.ground.folder / log).unlink(missing_ok=True)
     attempt = Attempt(number, str(log), time.time())
-    state = replace(state, attempts=(*state.attempts, attempt))
+    message = text_of(work.step.gate.message, work.known) if work.step.gate else ""
+    waits = f"waits for a person: {message}".removesuffix(": ") if work.step.gate else ""
+    state = replace(state, attempts=(*state.attempts, attempt), note=waits)
     report(state)
+
+    def standing(running: Running) -> Standing | None:
+        if opened is None:
+            return None
+        run = work.ground.folder.name
+        return standing_of(work.step, run, message, attempt.started, opened, running.handle())
+
     try:
-        code, timed_out, end = _in_box(work, boxes, box, work.ground.folder / log)
+        code, timed_out, end = _in_box(work, boxes, box, work.ground.folder / log, standing)
     except CannotStartError as error:
         return _closed(state, None), Failure("K714", str(error), error.help)
     state = replace(_closed(state, code), note=end.problem)
@@ -260,7 +278,9 @@ def _closed(state: StepState, code: int | None) -> StepState:
     return replace(state, attempts=(*earlier, replace(last, ended=time.time(), exit_code=code)))
 
 
-def _in_box(work: Work, boxes: Boxes, box: Box, log: Path) -> tuple[int, bool, LogEnd]:
+def _in_box(
+    work: Work, boxes: Boxes, box: Box, log: Path, standing: Callable[[Running], Standing | None]
+) -> tuple[int, bool, LogEnd]:
     """The exit code, whether time was up, and how the log ended."""
     read, write = os.pipe()
     ends: list[LogEnd] = []
@@ -277,7 +297,8 @@ def _in_box(work: Work, boxes: Boxes, box: Box, log: Path) -> tuple[int, bool, L
     reader.start()
     try:
         boxes.enter(work.step.name, running)
-        code, timed_out = _wait(running, work.step.timeout)
+        with told(work.ground.folder, standing(running)):
+            code, timed_out = _wait(running, work.step.timeout)
     finally:
         boxes.leave(work.step.name)
         reader.join()
@@ -310,6 +331,10 @@ def why_failed(step: Step, code: int, end: LogEnd, *, images: bool) -> Failure:
         return Failure("K711", "; ".join(said), tail=log)
     if code == NOT_SET_UP and said and needs_script(step):
         return Failure("K714", said[-1], elsewhere, log)
+    if step.gate and code == REJECTED and said:
+        return Failure("K716", said[-1], "who decides may be asked again: run it once more")
+    if step.gate and code == ENDED_EARLY:
+        return Failure("K716", "the command ended by itself while a person was waited for", tail=log)
     # Not of a script's last line, which may say the same of a command of its own: of this step's command alone.
     found = _NOT_STARTED.fullmatch(log[-1]) if len(set(log)) == 1 else None
     if found and code in (1, 126, 127):

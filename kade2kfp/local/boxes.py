@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from kade2kfp.local.engine import Bind, Box, Empty, Files, Limits
+from kade2kfp.local.gates.standing import Opening
 from kade2kfp.local.inside import LinkError, folder_inside
 from kade2kfp.local.places import IN, OUT, Known, LocalPlaces, output_names
 from kade2kfp.local.secrets import MISSING, Objects, problem
@@ -28,6 +29,7 @@ from kade2kfp.steps.model import (
 )
 from kade2kfp.steps.quantity import parse as amount
 from kade2kfp.steps.sources import Arrived, Text
+from kade2kfp.tasks.gates import GATE
 
 _NOT_ROOT = 1000
 """The user of a step that says only that it does not run as root."""
@@ -76,6 +78,7 @@ def box_of(
     *,
     scratch: Path,
     python: Path | None,
+    opened: Opening | None = None,
 ) -> Box:
     """The box for an attempt of a step.
 
@@ -86,25 +89,30 @@ def box_of(
         inputs: where the artifacts lie, by the names of the step's inputs; those that nobody wrote are left out.
         scratch: an empty folder of the attempt's own.
         python: the virtual environment, for engines without images.
+        opened: how the step is reached while it runs, where somebody may want to.
 
     Raises:
         CannotRunError: a secret, a config map or a claim is not to be had.
     """
-    places = LocalPlaces(step, known)
+    places = LocalPlaces(step, known, opened.ports if opened else {})
     serving = _with_file_allowed(replace(step, requirements=()) if python else step, known)
     command, args = container_command(serving, places)
     limits = step.resources
     user = step.security.run_as_user
     if user is None and step.security.run_as_non_root:
         user = _NOT_ROOT
-    found = [*_mounts(step, ground, known), *_handed_over(step, inputs, scratch), *_readable(step, ground, known)]
+    found = [
+        *_mounts(step, ground, known, opened),
+        *_handed_over(step, inputs, scratch),
+        *_readable(step, ground, known),
+    ]
     mounts = tuple(sorted(found, key=lambda mount: mount.path.count("/")))
     _make_points(mounts)
     return Box(
         name=step.name,
         image=text_of(step.image, known),
         command=(*_finishing(step, places, mounts, images=python is None), *command, *args),
-        env=dict(_environment(step, ground, known)),
+        env=dict(_environment(step, ground, known)) | ({"KFP_POD_UID": opened.pod} if opened else {}),
         mounts=mounts,
         scratch=scratch,
         user=user,
@@ -117,6 +125,7 @@ def box_of(
         ),
         pull_policy=step.pull_policy,
         python=python,
+        host_network=opened is not None,
     )
 
 
@@ -168,9 +177,11 @@ def _handed_over(step: Step, inputs: Mapping[str, Path], scratch: Path) -> Itera
     yield Bind(out, OUT)
 
 
-def _mounts(step: Step, ground: Ground, known: Known) -> Iterator[Bind | Empty | Files]:
+def _mounts(step: Step, ground: Ground, known: Known, opened: Opening | None) -> Iterator[Bind | Empty | Files]:
     for mount in step.mounts:
         match mount:
+            case SecretMount(path=path) if path == GATE and opened:
+                yield Bind(opened.folder, path, read_only=True)
             case ClaimMount():
                 yield Bind(claim_folder(mount, ground, known), mount.path, mount.read_only, exact=True)
             case EmptyDirMount(path, medium, size):

@@ -71,6 +71,8 @@ class Box:
     limits: Limits = field(default_factory=Limits)
     pull_policy: str = ""
     python: Path | None = None
+    host_network: bool = False
+    """Whether it has to be in this machine's network, so that its ports on loopback can be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,15 @@ class Running:
 
     `wait(seconds)` gives its exit code, 128 + N where signal N ended it, or None while it runs. `terminate` asks it
     to end (TERM), `kill` ends it and all that it started. `close` frees what the engine holds; it comes last, and once.
+    `handle` is what another process calls the box: a container's name, or the number of a process in its namespaces that
+    has its variables; empty where it ended too soon.
     """
 
     wait: Callable[[float | None], int | None]
     terminate: Callable[[], None]
     kill: Callable[[], None]
     close: Callable[[], None]
+    handle: Callable[[], str]
 
 
 class CannotStartError(Exception):

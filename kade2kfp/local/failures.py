@@ -9,7 +9,7 @@ from kade2kfp.document.read import Document
 from kade2kfp.document.shared import CommandTask, Task
 from kade2kfp.local.state import Failure, RunState
 
-_FIELD = {"K710": "command", "K713": "command", "K712": "timeout", "K715": "packages_to_install"}
+_FIELD = {"K710": "command", "K713": "command", "K712": "timeout", "K715": "packages_to_install", "K716": "gate"}
 
 
 def failures(state: RunState, document: Document) -> Iterator[Diagnostic]:

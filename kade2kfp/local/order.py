@@ -29,6 +29,8 @@ def before(node: Node) -> tuple[str, ...]:
 def _texts(step: Step) -> Iterator[Text]:
     of = step.resources
     yield from (*step.command, step.image, *step.pull_secrets)
+    if step.gate:
+        yield step.gate.message
     yield from (of.cpu_request, of.cpu_limit, of.memory_request, of.memory_limit, of.accelerator_count)
     for env in step.env:
         yield env.value if isinstance(env, EnvValue) else env.object

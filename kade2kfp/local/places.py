@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kade2kfp.local.text import value_text
 from kade2kfp.steps.model import ArtifactOutput, Step
@@ -43,6 +43,7 @@ class LocalPlaces:
 
     step: Step
     known: Known
+    ports: Mapping[int, int] = field(default_factory=dict)
 
     def value(self, source: Source) -> str:
         """The text of a source."""
@@ -63,6 +64,10 @@ class LocalPlaces:
     def parameter_file(self, name: str) -> str:
         """The file for an output parameter's value."""
         return f"{OUT}/values/{parameter_names(self.step).index(name)}"
+
+    def port(self, number: int) -> int:
+        """The port here: the network is the machine's, where another step or program may have that one."""
+        return self.ports.get(number, number)
 
     def output_number(self, name: str) -> int:
         """The place of an artifact output among all of the step."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pwd
 import select
 import signal
 import subprocess
@@ -26,6 +27,8 @@ from kade2kfp.local.inside import LinkError, opened
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DAY = 86400.0
+_STARTS = 30.0
+"""Seconds that bwrap may take to make a box, on a busy machine."""
 _PASSING = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
@@ -108,18 +111,37 @@ def _start(bwrap: str, box: Box, output: int, stack: ExitStack) -> Running:
             with suppress(OSError):
                 os.close(one)
 
-    return Running(wait, _terminator(status), partial(kill, process), close)
+    init = _first_process(status)
+    return Running(wait, _terminator(init), partial(kill, process), close, partial(_command_of, init))
 
 
-def _terminator(status: int) -> Callable[[], None]:
-    """What sends TERM to the command: not to bwrap, which would take the command along at once."""
+def _first_process(status: int) -> Callable[[], int]:
+    """What tells the number of the box's first process, which bwrap says when it has made it."""
 
     @cache
     def init() -> int:
-        if not select.select([status], [], [], 1)[0]:
+        if not select.select([status], [], [], _STARTS)[0]:
             raise ProcessLookupError
         pid: int = json.loads(os.read(status, 4096).split(b"\n")[0])["child-pid"]
         return pid
+
+    return init
+
+
+def _command_of(init: Callable[[], int]) -> str:
+    """The number of the command's process: the first one keeps variables of bwrap's own."""
+    with suppress(OSError, ValueError, KeyError):
+        first = init()
+        until = time.monotonic() + _STARTS
+        while Path("/proc", str(first)).exists() and time.monotonic() < until:
+            if found := children(first):
+                return str(found[0])
+            time.sleep(0.01)
+    return ""
+
+
+def _terminator(init: Callable[[], int]) -> Callable[[], None]:
+    """What sends TERM to the command: not to bwrap, which would take the command along at once."""
 
     def terminate() -> None:
         with suppress(OSError, ValueError, KeyError):
@@ -144,6 +166,15 @@ def _root(box: Box) -> Path:
     return root
 
 
+def _unnamed(user: int, group: int) -> bytes:
+    """A line for /etc/passwd where this machine does not know the user, as an image made for it would: sshd needs one."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return f"user-{user}:x:{user}:{group}::/root:/bin/sh\n".encode()
+    return b""
+
+
 def _memory(content: bytes) -> int:
     """A file in memory with a content."""
     handle = os.memfd_create("kade2kfp")
@@ -160,6 +191,9 @@ def _arguments(box: Box, root: Path, bwrap: str, keep: Callable[[int], int]) -> 
     yield from (*ISOLATION, "--hostname", box.hostname[:64])
     yield from ("--bind", str(root), "/")
     yield from root_arguments()
+    if line := _unnamed(user, group):
+        known = Path("/etc/passwd").read_bytes()
+        yield from ("--perms", "0644", "--ro-bind-data", str(keep(_memory(known + line))), "/etc/passwd")
     for one in python_mounts():
         yield from ("--ro-bind", str(one.source), one.path)
     if box.python:

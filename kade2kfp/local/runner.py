@@ -78,7 +78,8 @@ def run_all(
     limit = ground.plan.timeout
     deadline = time.monotonic() + limit if limit else None
     overdue = False
-    with ThreadPoolExecutor(max_workers=orders.jobs, thread_name_prefix="step") as pool:
+    waiting = _who_wait(ground)
+    with ThreadPoolExecutor(max_workers=orders.jobs + len(waiting), thread_name_prefix="step") as pool:
         try:
             _write(state, ground.folder, "run", state.status)
             watch(state)
@@ -128,7 +129,11 @@ def _advance(
             state = state.with_step(replace(state.step(name), status="skipped", note=reason))
             _write(state, ground.folder, name, "skipped")
             watch(state)
-        free = move.start[: max(0, orders.jobs - len(running))]
+        # Who waits for a person keeps nobody else waiting.
+        waits = _who_wait(ground)
+        working = [name for name in move.start if name not in waits]
+        room = max(0, orders.jobs - len(running - waits))
+        free = [name for name in move.start if name in waits or name in working[:room]]
         for name in free:
             node = nodes[name]
             started = replace(state.step(name), status="running", started=time.time(), ended=None, failure=None)
@@ -143,6 +148,10 @@ def _advance(
             watch(state)
         if not move.skip and not any(isinstance(nodes[name], Import) for name in free):
             return state
+
+
+def _who_wait(ground: Ground) -> frozenset[str]:
+    return frozenset(node.name for node in ground.plan.nodes if isinstance(node, Step) and node.gate)
 
 
 def _thread(work: Work, state: StepState, boxes: Boxes, inbox: Inbox) -> None:

@@ -87,7 +87,8 @@ def output_names(node: Step | Import) -> Outputs:
 def input_names(step: Step) -> Inputs:
     """KFP's names of what a step takes in through its command: values by where they come from, then artifacts."""
     direct = {name for name, _ in plain_env(step)}
-    texts = [*step.command, *(e.value for e in step.env if isinstance(e, EnvValue) and e.name not in direct)]
+    message = [step.gate.message] if step.gate else []
+    texts = [*step.command, *message, *(e.value for e in step.env if isinstance(e, EnvValue) and e.name not in direct)]
     unique = _unique(_TAKEN)
     # Parameters keep their own names where any can.
     found = sorted(dict.fromkeys(sources(texts)), key=lambda source: not isinstance(source, Param))
@@ -122,6 +123,10 @@ class Placeholders:
     def parameter_file(self, name: str) -> str:
         """The placeholder of the file that an output parameter is read from."""
         return str(placeholders.OutputParameterPlaceholder(self.outputs.parameters[name]))
+
+    def port(self, number: int) -> int:
+        """The same: a pod has all ports for itself."""
+        return number
 
 
 def channel(source: Source, graph: Graph) -> Any:

@@ -17,6 +17,7 @@ from kade2kfp.plan.inherit import Setting, Settings
 from kade2kfp.steps import model as steps
 from kade2kfp.steps.frame import Frame
 from kade2kfp.steps.sources import Json, Output, RunInfo, Text, sources
+from kade2kfp.tasks.gates import SHARED
 
 # A multi-arch image with python3 and sh; `defaults.toolboxImage` can pin a digest of it.
 TOOLBOX_IMAGE = "python:3.11-slim"
@@ -93,8 +94,11 @@ def _limit(value: Json) -> str:
 
 def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> steps.Claim:
     mounts = [mount for node in nodes if isinstance(node, steps.Step) for mount in node.mounts]
+    # Who decides makes a gate's folder.
     used = [
-        mount for mount in mounts if isinstance(mount, steps.ClaimMount) and mount.claim == volume.id and mount.in_run
+        mount
+        for mount in mounts
+        if isinstance(mount, steps.ClaimMount) and mount.claim == volume.id and mount.in_run and mount.path != SHARED
     ]
     folders = {mount.sub_path.rpartition("/")[0] if mount.is_file else mount.sub_path for mount in used}
     name = analysis.resolution.text(volume.place("claim_name"), volume.claim_name)
@@ -255,10 +259,12 @@ def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
         and not of_run
         and not downloads_unverified
         and not always
+        and step.gate is None
     )
 
 
 def _texts(step: steps.Step) -> list[Text]:
+    # A gate is never cached, so its message does not matter.
     return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, steps.EnvValue))]
 
 

@@ -21,10 +21,11 @@ from kade2kfp.steps.model import (
     SecretMount,
     VolumeOutput,
 )
+from kade2kfp.tasks.notebook import EXECUTED
 
 ArtifactNames = Mapping[str, Mapping[tuple[str, ArtifactType], str]]
 """The names of the artifacts that leave each task, by its id, and then by path and type."""
-RESERVED_OUTPUTS = ("metrics", "executor-logs", "decision", "by")
+RESERVED_OUTPUTS = ("metrics", "executor-logs", "decision", "by", EXECUTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ templates/step.sh.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator
 from itertools import groupby
 from math import ceil
 from typing import Protocol
 
-from kade2kfp.steps.model import ArtifactOutput, EnvValue, Step
+from kade2kfp.steps.model import ArtifactOutput, EnvValue, Gate, Step
 from kade2kfp.steps.script import embed
-from kade2kfp.steps.sources import Arrived, Source, Text, any_source
+from kade2kfp.steps.sources import Arrived, Json, Source, Text, any_source
 
 # What Argo, Kubernetes or KFP's driver would take for its own is cut in between, and put together in the step:
 # Argo substitutes `{{...}}` (util/template), Kubernetes expands `$(VAR)` and folds `$$`, each twice
@@ -83,6 +84,9 @@ class Places(Protocol):
     def parameter_file(self, name: str) -> str:
         """The file for an output parameter's value."""
 
+    def port(self, number: int) -> int:
+        """The port that a server of the step's listens on, for the one that the document says."""
+
 
 def pieces(text: Text, places: Places) -> list[str]:
     """The text as pieces, none of which holds anything that would be replaced on its way; at least one.
@@ -133,6 +137,7 @@ def needs_script(step: Step) -> bool:
         or step.working_dir
         or step.folders
         or (step.retry and step.retry.on == "exit")
+        or step.gate
         or any(isinstance(env, EnvValue) and not is_plain(env.value) for env in step.env)
         or any(len(pieces(argument, _NOWHERE)) > 1 for argument in step.command)
     )
@@ -225,6 +230,35 @@ def _operations(step: Step, places: Places) -> Iterator[str]:
         # No exponents: step.sh reckons with whole seconds and a plain decimal.
         factor = f"{retry.factor:.3f}".rstrip("0").rstrip(".")
         yield from ("t", f"{retry.limit} {ceil(retry.backoff)} {factor} {ceil(retry.max_backoff)}")
+    if step.gate:
+        yield from _gate(step.gate, step, places)
+
+
+def _gate(gate: Gate, step: Step, places: Places) -> Iterator[str]:
+    for part in pieces(gate.message, places):
+        yield from ("+", part)
+    ways = "csl" if gate.shared else "cl"
+    yield from ("g", f"{step.name} {gate.timeout} {gate.on_timeout} {gate.on_exit} {gate.on_reject} {ways}")
+    for value in gate.values:
+        for part in [] if value.required else pieces(("=" + _as_text(value.default),), places):
+            yield from ("+", part)
+        yield from ("V", value.name)
+    if step.jupyter:
+        yield from ("e", "JUPYTER_TOKEN_FILE=/kade/run/token")
+        yield from ("e", "JUPYTER_RUNTIME_DIR=/kade/run/jupyter")
+        yield from ("e", f"JUPYTER_PORT={places.port(step.jupyter.port)}")
+        yield from ("J", "own" if step.jupyter.own else "server")
+    if step.ssh:
+        yield from ("+", step.ssh.keys)
+        yield from ("S", str(places.port(step.ssh.port)))
+
+
+def _as_text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        value = int(value)  # 2.0 is a whole number too, and step.sh knows those by their digits
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 class _Nowhere:
@@ -237,6 +271,9 @@ class _Nowhere:
         return f"{{$.inputs.artifacts['{name}'].path}}"
 
     output_path = output_uri = parameter_file = input_path
+
+    def port(self, number: int) -> int:
+        return number
 
 
 KFP_LIKE = _NOWHERE = _Nowhere()

@@ -175,6 +175,62 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
+class Port:
+    """A port that the step's command listens on, on loopback at least."""
+
+    number: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateValue:
+    """A value that a person may give when a gate is resumed; without `required` there is a default."""
+
+    name: str
+    type: Type
+    required: bool
+    default: Json = None
+    description: str = ""
+    enum: tuple[Json, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How a step waits for a person (templates/gate.sh). `timeout` in seconds.
+
+    `shared` says that a folder of a volume is at /kade/shared, where a decision may be left too.
+    """
+
+    timeout: int
+    on_timeout: Literal["reject", "resume"] = "reject"
+    on_exit: Literal["wait", "advance", "fail"] = "wait"
+    on_reject: Literal["fail", "route"] = "fail"
+    message: Text = ()
+    values: tuple[GateValue, ...] = ()
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Jupyter:
+    """A notebook's server: its port and the folder it opens; `own` where the document says how it is started."""
+
+    port: int
+    start_path: str
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """sshd's port, and the file with the public keys that may enter."""
+
+    port: int
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One container that runs a command to its end.
 
@@ -214,6 +270,11 @@ class Step:
     after: tuple[str, ...] = ()
     always: bool = False
     """Whether it also runs when the one step before it has failed."""
+    gate: Gate | None = None
+    """How it waits for a person; a gate without a command just waits."""
+    jupyter: Jupyter | None = None
+    ssh: Ssh | None = None
+    ports: tuple[Port, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

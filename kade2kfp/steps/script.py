@@ -8,7 +8,7 @@ from functools import cache
 
 from kade2kfp.resources import read_text
 
-OPERATIONS = frozenset("+vaenfwijopOPdDqrmkt")
+OPERATIONS = frozenset("+vaenfwijopOPdDqrmktgVJS")
 """The operations of templates/step.sh."""
 
 # What may go: in sh, spaces around these; in awk, spaces around strings, regular expressions and operators, and before
@@ -31,21 +31,25 @@ def embed(ops: frozenset[str]) -> str:
     """
     if unknown := ops - OPERATIONS:
         raise ValueError(f"templates/step.sh has no operation {' '.join(sorted(unknown))}")
-    return "\n".join(_lines(read_text("templates/step.sh"), ops)) + "\n"
+    return "\n".join(_lines("step.sh", ops)) + "\n"
 
 
-def _lines(script: str, ops: frozenset[str]) -> Iterator[str]:
+def _lines(name: str, ops: frozenset[str]) -> Iterator[str]:
     used, awk = True, False
-    for number, line in enumerate(map(str.strip, script.splitlines()), 1):
+    for number, line in enumerate(map(str.strip, read_text(f"templates/{name}").splitlines()), 1):
         match line.split(" ", 1):
             case ["#:if", letters]:
                 used = not ops.isdisjoint(letters)
+            case ["#:unless", letters]:
+                used = ops.isdisjoint(letters)
             case ["#:end"]:
                 used = True
+            case ["#:include", other]:
+                yield from _lines(other, ops)
             case ["#:awk" | "#:sh" as language]:
                 awk = language == "#:awk"
             case [word, *_] if word.startswith("#:"):
-                raise ValueError(f"templates/step.sh, line {number}: {line}")
+                raise ValueError(f"templates/{name}, line {number}: {line}")
             case _ if used and line and not line.startswith("#"):
                 yield _AWK.sub(r"\1\2", line) if awk else _SHELL.sub(r"\1", line)
             case _:

@@ -7,19 +7,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model
 from kade2kfp.document.shared import CommandTask, Gate, KeyRef
 from kade2kfp.document.types import PortName
 from kade2kfp.steps.frame import Frame, Nodes
+from kade2kfp.steps.model import Port, SecretMount
+from kade2kfp.steps.model import Ssh as SshStep
+from kade2kfp.tasks.gates import gated
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+KEYS = "/kade/ssh"
+"""Where the secret with the public keys is mounted."""
+SSH_PORT = 2222
+"""sshd's port where none is said."""
 
 
 class ContainerPort(Model):
     """A port that `open` forwards."""
 
-    container_port: Port = Field(description="The port's number.")
+    container_port: PortNumber = Field(description="The port's number.")
     name: PortName | None = Field(default=None, description="The port's name.")
 
 
@@ -33,7 +39,7 @@ class Ssh(Model):
     """SSH into the container."""
 
     port: Annotated[int, Field(ge=1024, le=65535)] | None = Field(
-        default=None, description="sshd's port: a high one, since root's are not allowed."
+        default=None, description="sshd's port, 2222 by default: a high one, since root's are not allowed."
     )
     authorized_keys_from: KeysFrom | None = Field(default=None, description="The public keys that may enter.")
 
@@ -49,24 +55,20 @@ class Container(CommandTask):
     )
     gate: Gate | None = Field(default=None, description="How it waits for the person.")
 
-    def unsupported(self) -> tuple[tuple[str, Pointer], ...]:
-        """Waiting for a person, and SSH, are not lowered yet."""
-        found = super().unsupported()
-        if self.advance != "auto":
-            found += (
-                (
-                    "a container that waits for a person (`advance` manual, the default)",
-                    self.place("advance"),
-                ),
-            )
-        if self.ssh:
-            found += (("`ssh`", self.place("ssh")),)
-        return found
-
     def nodes(self, frame: Frame) -> Nodes:
         """One step that runs the command; its ports are noted for whoever opens them."""
-        ports = ",".join(
-            f"{port.container_port}:{port.name}" if port.name else str(port.container_port) for port in self.ports or ()
-        )
-        noted = (("kade2kfp/ports", ports),) if ports else ()
-        return super().nodes(replace(frame, step=replace(frame.step, annotations=frame.step.annotations + noted)))
+        ports = tuple(Port(one.container_port, one.name or "") for one in self.ports or ())
+        noted = ",".join(f"{port.number}:{port.name}" if port.name else str(port.number) for port in ports)
+        annotations = frame.step.annotations + ((("kade2kfp/ports", noted),) if noted else ())
+        frame = replace(frame, step=replace(frame.step, ports=ports, annotations=annotations))
+        (step,) = self.run(frame)
+        if self.advance == "auto":
+            return (step,)
+        keys = self.ssh.authorized_keys_from if self.ssh else None
+        if self.ssh and keys:
+            ref = keys.secret_key_ref
+            secret = SecretMount("secret", frame.text(ref.place("name"), ref.name), KEYS, ref.optional)
+            step = replace(
+                step, ssh=SshStep(self.ssh.port or SSH_PORT, f"{KEYS}/{ref.key}"), mounts=(*step.mounts, secret)
+            )
+        return (gated(self, self.gate or Gate.model_validate({}), step, frame),)

@@ -10,7 +10,7 @@ from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model, Takes
 from kade2kfp.document.shared import Task
 from kade2kfp.document.types import AnyPath, CompileInteger, RelativePath, integer_schema
-from kade2kfp.tasks.container import Port
+from kade2kfp.tasks.container import PortNumber
 
 
 class ServingFile(Model):
@@ -44,7 +44,7 @@ class Serving(Task):
         description="What the model was made with; `custom` needs service.py and bentofile.yaml."
     )
     files: list[ServingFile] | None = Field(default=None, description="Files of the Bento.")
-    port: Port | None = Field(default=None, description="The endpoint's port; 3000 by default.")
+    port: PortNumber | None = Field(default=None, description="The endpoint's port; 3000 by default.")
     replicas: Annotated[CompileInteger, integer_schema(0)] | None = Field(
         default=None, description="How many replicas there are."
     )

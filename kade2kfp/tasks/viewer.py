@@ -10,7 +10,7 @@ from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import RunText
 from kade2kfp.document.shared import Task
 from kade2kfp.document.types import AbsolutePath, Duration
-from kade2kfp.tasks.container import Port
+from kade2kfp.tasks.container import PortNumber
 
 
 class Viewer(Task):
@@ -21,7 +21,7 @@ class Viewer(Task):
     command: list[RunText] | None = Field(
         default=None, description="Another tool's command, in place of TensorBoard's."
     )
-    port: Port | None = Field(default=None, description="The tool's port; 6006 by default.")
+    port: PortNumber | None = Field(default=None, description="The tool's port; 6006 by default.")
     paused: bool | None = Field(default=None, description="Make it, but do not start it.")
     time_to_live: Duration | None = Field(default=None, description="How long it is kept.")
 

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 import kade2kfp as package
+from kade2kfp import cli
 
 from .command import HELLO, environment, kade2kfp, no_bug, write
 
 TOP = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("words", [[], ["compile"], ["validate"], ["schema"]], ids=" ".join)
+GATES = ("gates", "resume", "reject", "open", "ssh")
+
+
+@pytest.mark.parametrize("words", [[], *([one] for one in ("compile", "validate", "schema", *GATES))], ids=" ".join)
 def test_help_fits_a_screen_and_has_an_example(tmp_path: Path, words: list[str]) -> None:
     ran = kade2kfp(*words, "--help", cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, b"")
@@ -28,6 +32,12 @@ def test_help_fits_a_screen_and_has_an_example(tmp_path: Path, words: list[str])
     assert all(" ".join(words) in line for line in examples)
     assert "\\b" not in ran.stdout.decode()
     assert kade2kfp(*words, "-h", cwd=tmp_path).stdout == ran.stdout
+
+
+def test_every_command_is_in_the_help_once(tmp_path: Path) -> None:
+    _, _, listed = kade2kfp("--help", cwd=tmp_path).stdout.decode().partition("Commands:\n")
+    rows = [row.strip().partition("  ")[0].split(", ") for row in listed.split("\n\n")[0].splitlines()]
+    assert sorted(name for row in rows for name in row) == sorted(cli._COMMANDS)
 
 
 def test_the_examples_of_help_run(tmp_path: Path) -> None:
@@ -49,7 +59,7 @@ def test_the_examples_of_help_run(tmp_path: Path) -> None:
     [
         (["complie", "x"], "`compile`"),
         (["Validate"], "`validate`"),
-        (["zzz"], "known commands"),
+        (["zzz"], "`kade2kfp --help` lists them"),
         (["com\x1b[31m"], "\\x1b"),
         (["validate", "--no-source", "x"], "--no-sources"),
         (["compile", "--wError", "x"], "--werror"),
@@ -95,7 +105,16 @@ def test_schema_check_compares_with_the_one_that_is_shipped(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["compile", "--help"], ["validate", "pipeline.json"], ["schema"]], ids=" ".join
+    "words",
+    [
+        ["--help"],
+        ["compile", "--help"],
+        ["validate", "pipeline.json"],
+        ["schema"],
+        ["gates", "--home", "."],
+        ["open", "-n", "x", "--help"],
+    ],
+    ids=" ".join,
 )
 def test_what_needs_no_kfp_does_not_import_it(tmp_path: Path, words: list[str]) -> None:
     write(tmp_path, HELLO)

@@ -30,7 +30,7 @@ class _Made:
 
 def document(seed: int) -> Json:
     """A document of two to six tasks; seldom one that is not valid."""
-    return _Maker(Random(seed)).document()
+    return _Maker(Random(seed), Random(f"gates of {seed}")).document()
 
 
 def varied(document: Json, seed: int) -> Json:
@@ -41,8 +41,9 @@ def varied(document: Json, seed: int) -> Json:
 
 
 class _Maker:
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, gates: Random) -> None:
         self.random = random
+        self.gates = gates
         self.made: list[_Made] = []
         self.arrows: list[Json] = []
         self.volumes: list[Json] = []
@@ -95,7 +96,7 @@ class _Maker:
             return
         task: Json = {"id": id_, "type": "job"}
         if self.chance(0.2):
-            task |= {"type": "container", "advance": "auto"}
+            task |= {"type": "container"} | self._gate()
         one = _Made(task)
         for other in random.sample(self.made, min(len(self.made), random.choice([0, 1, 1, 1, 2, 2, 3]))):
             self._arrow(other, one)
@@ -114,16 +115,34 @@ class _Maker:
             places = ["/tmp", *[path for path, kind in one.ins if kind != "file"]]
             # A user's own file system is root's in a pod; on this machine it is the user's.
             task["workingDir"] = random.choice(places if self.user else [*places, "/work/dir"])
-        if self.chance(0.2):
+        if self.chance(0.2) and "gate" not in task:
             task["retry"] = {"limit": random.randint(1, 2)}
         if self.chance(0.1):
             task["inherit"] = False
         self._results(one)
         self.made.append(one)
 
+    def _gate(self) -> Json:
+        """A container that goes on by itself, or one with a gate that needs nobody: its command ends, or the time is over."""
+        gates = self.gates
+        if gates.random() < 0.4:
+            return {"advance": "auto"}
+        names = gates.sample(["lr", "LR", "a_b", "note"], gates.randint(0, 2))
+        kinds = [(name, gates.choice(values.TYPES)) for name in names]
+        asked = [{"name": name, "type": kind, "default": values.value(gates, kind)} for name, kind in kinds]
+        said: Json = gates.choice([{}, {"onReject": "route"}, {"onReject": "fail"}])
+        if gates.random() < 0.6:
+            said |= {"timeout": "60s", "onExit": gates.choice(["advance", "advance", "advance", "fail"])}
+        else:
+            said |= {"timeout": "1s", "onTimeout": gates.choice(["resume", "reject"])}
+        return {"gate": said | {"message": str(values.value(gates, "string")).replace("{{", "{{{{"), "values": asked}}
+
     def _results(self, one: _Made) -> None:
-        """Output parameters and metrics, which tasks made later may refer to."""
+        """Output parameters and metrics, and what is said at a gate, which tasks made later may refer to."""
         task, random = one.task, self.random
+        if "gate" in task:
+            names = ["decision", *(f"values.{value['name']}" for value in task["gate"]["values"])]
+            self.references += [(task["id"], f"tasks.{task['id']}.{name}") for name in names]
         for number in range(random.choice([0, 0, 1, 1, 2])):
             kind, path = random.choice(values.TYPES), f"/tmp/o/{number}.txt"
             task.setdefault("outputs", []).append({"name": f"o{number}", "type": kind, "path": path})
@@ -230,6 +249,9 @@ class _Maker:
         task, random = one.task, self.random
         if task["type"] == "loadData":
             return
+        if _just_waits(task):
+            task.pop("args", None)
+            return
         if not one.outs and not one.results and self.chance(0.3):
             task["command"] = random.choice([["printf", "%s,"], ["env", "-i", "echo"], ["/no/such/program"], ["false"]])
             return
@@ -274,6 +296,11 @@ class _Maker:
                 found.append(f"echo by {id_} >> {path}/'of {id_}'; chmod +x {path}/'of {id_}'")
                 found += [f"cat {path}/'of {other.task['id']}'" for other in known]
         return found
+
+
+def _just_waits(task: Json) -> bool:
+    """Whether nothing runs behind the task's gate: where the time decides, a command would be ended anywhere."""
+    return str(task.get("gate", {}).get("timeout")) == "1s"
 
 
 def _literal(line: str) -> str:

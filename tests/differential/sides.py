@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -101,7 +102,10 @@ def of_machine(done: Outcome, name: str) -> Did:
         log = _masked("".join(line for line in lines if not line.startswith("launcher: ")))
     if task.state != "succeeded":
         return Did(task.state, task.exit_code, log=log)
-    artifacts = {key: tree(path) for key, path in task.artifacts.items() if key != "executor-logs"}
+    # What nobody wrote, after a rejection, has a place in the store and nothing there.
+    artifacts = {
+        key: tree(path) for key, path in task.artifacts.items() if key != "executor-logs" and os.path.lexists(path)
+    }
     if task.pod is not None and "importer" in json.dumps(task.pod["spec"]["containers"][-1].get("args", [])):
         log = None
     metrics = task.metadata.get("metrics") if "metrics" in artifacts else None

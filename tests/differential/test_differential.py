@@ -52,6 +52,11 @@ def test_documents_do_something() -> None:
             "exit 3",
             "chmod +x",
             '"prepare": false',
+            '"onExit": "advance"',
+            '"onTimeout": "resume"',
+            '"onReject": "route"',
+            ".values.",
+            ".decision",
         ),
     ):
         assert sum(what in text for text in texts) > 0, what

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +38,7 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d "), ""),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"\b(\d+m\d\d|\d+(\.\d)?)s\b"), "TOOK"),
+    (re.compile(r"http://127\.0\.0\.1:\d+/\?token=[0-9a-f]{48}\b"), "ADDRESS"),
     (re.compile(r"\bPython 3\.\d+\.\d+"), "Python"),
     (re.compile(r" +"), " "),
 )
@@ -103,15 +107,19 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def run(command: str, folder: Path) -> tuple[int, str]:
-    """The exit code of a command line and all that it prints. `make` uses this environment in place of its own."""
+def run(command: str, folder: Path, groups: list[int] | None = None) -> tuple[int, str]:
+    """The exit code of a command line and all that it prints. `make` uses this environment in place of its own.
+
+    What it leaves running in the background (its output must go to a file) belongs to the process group that is added to
+    `groups`: `end` ends it.
+    """
     if command.startswith("make "):
         command += " RUN=@"
     hidden = ("MAKE", "MFLAGS", "PYTEST_", "COLUMNS", "FORCE_COLOR")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"}
     env |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "KADE2KFP_HOME": str(_home(folder))}
-    done = subprocess.run(
+    with subprocess.Popen(
         ["sh", "-c", command],
         cwd=folder,
         env=env,
@@ -119,10 +127,28 @@ def run(command: str, folder: Path) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-    return done.returncode, done.stdout
+        start_new_session=True,
+    ) as process:
+        if groups is not None:
+            groups.append(process.pid)
+        try:
+            printed, _ = process.communicate(timeout=300)
+        except BaseException:
+            end([process.pid])
+            raise
+    return process.returncode, printed
+
+
+def end(groups: Iterable[int]) -> None:
+    """End what still runs of these process groups."""
+    for group in groups:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
+            until = time.monotonic() + 20
+            while time.monotonic() < until:
+                os.killpg(group, 0)
+                time.sleep(0.05)
+            os.killpg(group, signal.SIGKILL)
 
 
 def _home(folder: Path) -> Path:

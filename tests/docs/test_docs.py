@@ -37,14 +37,18 @@ ANY_TASK = {"id": "any", "type": "job", "image": "busybox:1.36", "command": ["tr
 def test_commands_print_what_the_page_shows(page, tmp_path):
     here = pages.checkout(tmp_path)
     differing = []
-    for block in pages.blocks(pages.read(page)):
-        if block.language == "json" and block.info[-1].endswith(".json"):
-            (here / block.info[-1]).write_text(block.text, encoding="utf-8")
-        for call in pages.calls(block) if block.language == "console" else ():
-            code, printed = pages.run(call.command, here)
-            assert code in (0, 1), f"{page}:{call.line}: $ {call.command}: exit code {code}\n{printed}"
-            if not pages.agrees(call.shown, printed):
-                differing.append((call, printed))
+    groups: list[int] = []
+    try:
+        for block in pages.blocks(pages.read(page)):
+            if block.language == "json" and block.info[-1].endswith(".json"):
+                (here / block.info[-1]).write_text(block.text, encoding="utf-8")
+            for call in pages.calls(block) if block.language == "console" else ():
+                code, printed = pages.run(call.command, here, groups)
+                assert code in (0, 1), f"{page}:{call.line}: $ {call.command}: exit code {code}\n{printed}"
+                if not pages.agrees(call.shown, printed):
+                    differing.append((call, printed))
+    finally:
+        pages.end(groups)
     if os.environ.get("KADE2KFP_REGEN"):
         for call, printed in reversed(differing):
             text = pages.with_output(pages.read(page), call, printed)

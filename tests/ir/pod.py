@@ -31,6 +31,7 @@ _USERS = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 _OWN = _USERS | {"runAsNonRoot": True}
+_STEP = "system-container-impl"
 _LAUNCHER = "ghcr.io/kubeflow/kfp-launcher:2.17.0"
 _ARGOEXEC = "quay.io/argoproj/argoexec:v4.0.5"
 _KEYS = {"volumeMounts": "mountPath", "ports": "containerPort"}  # the other lists of a pod merge by name
@@ -86,7 +87,7 @@ def step(path: str, attempt: int | None, spec: Mapping[str, Any], metadata: Mapp
         "volumes": [{"name": name, "emptyDir": {}} for name in SCRATCH],
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
     }
-    return _whole(path, attempt, merged(template, spec), metadata, "system-container-impl")
+    return _whole(path, attempt, merged(template, spec), metadata, _STEP)
 
 
 def importer(path: str, args: list[str], workspace: bool) -> dict[str, Any]:
@@ -105,11 +106,20 @@ def _retry_index(attempt: int) -> dict[str, Any]:
     return {"name": "KFP_RETRY_INDEX", "value": str(attempt)}
 
 
+def pod_name(path: str, attempt: int | None = None, template: str = _STEP) -> str:
+    """The name of a task's pod; `attempt` where the task has retries."""
+    return f"{RUN_NAME}-{template}-{uuid.uuid5(uuid.UUID(RUN_ID), _node(path, attempt)).hex[:10]}"
+
+
+def _node(path: str, attempt: int | None) -> str:
+    return f"{RUN_NAME}.root.{path.replace('/', '.')}" + ("" if attempt is None else f"({attempt})")
+
+
 def _whole(
     path: str, attempt: int | None, spec: dict[str, Any], metadata: Mapping[str, Any], template: str
 ) -> dict[str, Any]:
     """With what Argo adds: its executor beside the step, labels, a name; then its last substitutions."""
-    node = f"{RUN_NAME}.root.{path.replace('/', '.')}" + ("" if attempt is None else f"({attempt})")
+    node = _node(path, attempt)
     labels = {
         **metadata.get("labels", {}),
         "pipeline/runid": RUN_ID,
@@ -136,7 +146,7 @@ def _whole(
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"{RUN_NAME}-{template}-{uuid.uuid5(uuid.UUID(RUN_ID), node).hex[:10]}",
+            "name": pod_name(path, attempt, template),
             "namespace": NAMESPACE,
             "labels": labels,
             "annotations": annotations,

@@ -26,6 +26,9 @@ from kade2kfp.steps.model import (
     EmptyDirMount,
     EnvFrom,
     EnvValue,
+    Gate,
+    GateValue,
+    Jupyter,
     Metrics,
     ParameterOutput,
     Plan,
@@ -35,6 +38,7 @@ from kade2kfp.steps.model import (
     Scheduling,
     SecretMount,
     Security,
+    Ssh,
     Step,
     VolumeOutput,
 )
@@ -72,6 +76,26 @@ def everything() -> Plan:
         retry=Retry(2),
         timeout=60,
     )
+    ask = step(
+        "ask",
+        "work",
+        gate=Gate(
+            60,
+            "resume",
+            "advance",
+            "route",
+            ("Is ", Output("train", "metric-acc", "number"), " {{enough}}?"),
+            (GateValue("lr", "number", required=False, default=0.1), GateValue("why", "string", required=True)),
+            shared=True,
+        ),
+        jupyter=Jupyter(8888, "/work"),
+        ssh=Ssh(2222, "/kade/ssh/keys"),
+        mounts=(
+            SecretMount("configMap", (RunInfo("id"),), "/kade/gate", optional=True),
+            ClaimMount("nas", "/kade/shared", ".gates/ask", in_run=True, read_only=True),
+        ),
+        parameters=(ParameterOutput("value-lr", "/kade/run/out/value-lr", "number"),),
+    )
     last = step(
         "last", (Output("train", "metric-f1 (macro)", "number"),), (Output("train", "best", "object"),), cache_key="k"
     )
@@ -79,6 +103,7 @@ def everything() -> Plan:
         make,
         use,
         train,
+        ask,
         last,
         description="첫째 줄\n\n둘째: {{x}}\n",
         parameters=(
@@ -235,9 +260,14 @@ FULL: dict[str, Any] = {
     "timeout": 70707,
     "cache_key": MARK,
     "after": ("make",),
+    "gate": Gate(70707, message=(MARK,)),
+    "jupyter": Jupyter(70707, f"/{MARK}"),
+    "ssh": Ssh(70707, f"/{MARK}"),
 }
-# The document's own words for a step, which KFP has no place for.
-NOT_KFPS = {"task", "name", "type", "always"}  # `compile` refuses what runs always
+OF_A_GATE = {"jupyter", "ssh"}
+# The document's own words for a step, which KFP has no place for. `compile` refuses what runs always; ports are told in an
+# annotation (kade2kfp/tasks/container.py).
+NOT_KFPS = {"task", "name", "type", "always", "ports"}
 
 
 def test_every_field_of_a_step_is_known_here() -> None:
@@ -247,7 +277,8 @@ def test_every_field_of_a_step_is_known_here() -> None:
 @pytest.mark.parametrize("field", FULL)
 def test_no_field_of_a_step_is_lost(field: str) -> None:
     make, _ = by_artifact()
-    of = plan(make, step("a", **{field: FULL[field]}), claims=(Claim("nas", ("n",)),))
+    without = step("a", gate=Gate(1)) if field in OF_A_GATE else step("a")
+    of = plan(make, dataclasses.replace(without, **{field: FULL[field]}), claims=(Claim("nas", ("n",)),))
     found = lower(of)
-    assert found != lower(dataclasses.replace(of, nodes=(make, step("a"))))
+    assert found != lower(dataclasses.replace(of, nodes=(make, without)))
     assert MARK in found or "70707" in found or field in ("pull_policy", "after")

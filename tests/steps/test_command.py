@@ -18,9 +18,13 @@ from kade2kfp.steps.model import (
     EmbeddedFile,
     EnvFrom,
     EnvValue,
+    Gate,
+    GateValue,
+    Jupyter,
     Metrics,
     ParameterOutput,
     Retry,
+    Ssh,
     Step,
     VolumeOutput,
 )
@@ -59,6 +63,9 @@ class Values:
 
     def parameter_file(self, name: str) -> str:
         return f"{self.root}/parameters/{name}"
+
+    def port(self, number: int) -> int:
+        return number + 1
 
 
 def step(*command: str | Text, **fields: Any) -> Step:
@@ -139,6 +146,7 @@ def test_a_plain_step_runs_in_an_image_without_a_shell() -> None:
         {"working_dir": "/w"},
         {"folders": ("/f",)},
         {"retry": Retry(1)},
+        {"gate": Gate(60)},
         {"env": (EnvValue("A", ("$(HOME)",)),)},
         {"env": (EnvValue("A", (RunInfo("id"),)),)},
         {"command": (("{{",),)},
@@ -261,3 +269,62 @@ def test_each_kind_of_output_has_a_letter_of_its_own(output: ArtifactOutput | Vo
 def test_only_literal_text_without_danger_is_plain(text: Text) -> None:
     parts = [part for part in text if isinstance(part, str)]
     assert is_plain(text) == (len(parts) == len(text) and not REPLACED.search("".join(parts)))
+
+
+def operations(of: Step, places: Values) -> list[tuple[str, str, str]]:
+    """The letters of the step's operations, each with its register and its value; not run, for a gate ends all processes."""
+    _, args = container_command(of, places)
+    found, register = [], ""
+    for letter, value in zip(args[: args.index("--") : 2], args[1 : args.index("--") : 2], strict=True):
+        if letter == "+":
+            register += value
+        else:
+            found.append((letter, register, value))
+            register = ""
+    return found
+
+
+@given(TEXTS, st.lists(LITERALS | FRAGMENTS, max_size=3))
+def test_a_gates_message_and_defaults_arrive_and_nothing_of_them_is_replaced(
+    message: Text, defaults: list[str]
+) -> None:
+    places = Values({"a": "v", "b": "{", "c": "$"})
+    values = tuple(GateValue(f"n{i}", "string", required=False, default=text) for i, text in enumerate(defaults))
+    of = step("true", gate=Gate(60, message=message, values=values))
+    _, args = container_command(of, places)
+    assert not [word for word in args if REPLACED.search(word)]
+    wanted = [("V", f"={text}", f"n{i}") for i, text in enumerate(defaults)]
+    assert operations(of, places) == [("g", joined(message, places), "t 60 reject wait fail cl"), *wanted]
+
+
+@pytest.mark.parametrize(
+    ("default", "text"),
+    [
+        (False, "=false"),
+        (0, "=0"),
+        ("", "="),
+        (2.0, "=2"),
+        (1e300, "=1e+300"),
+        ([], "=[]"),
+        ({"b": "한", "a": None}, '={"a":null,"b":"한"}'),
+    ],
+)
+def test_a_default_is_one_whatever_it_is(default: Any, text: str) -> None:
+    """Without a register, a value is one that the person must give."""
+    values = (GateValue("first", "string", required=True), GateValue("second", "object", False, default))
+    found = operations(step(gate=Gate(60, values=values)), Values())
+    assert found[1:] == [("V", "", "first"), ("V", text, "second")]
+
+
+def test_the_ways_and_servers_of_a_gate_are_said() -> None:
+    of = step(
+        gate=Gate(5, "resume", "advance", "route", shared=True), jupyter=Jupyter(8888, "/w"), ssh=Ssh(2222, "/k/a")
+    )
+    assert operations(of, Values()) == [
+        ("g", "", "t 5 resume advance route csl"),
+        ("e", "", "JUPYTER_TOKEN_FILE=/kade/run/token"),
+        ("e", "", "JUPYTER_RUNTIME_DIR=/kade/run/jupyter"),
+        ("e", "", "JUPYTER_PORT=8889"),
+        ("J", "", "server"),
+        ("S", "/k/a", "2223"),
+    ]

@@ -16,8 +16,12 @@ from kade2kfp.steps.script import OPERATIONS, embed
 
 from .step_script import SHELLS, program, step
 
-ALONE = [frozenset(letter) for letter in sorted(OPERATIONS)]
-MOST = [frozenset(letters) for letters in ("", "e", "a+", "io+", "eiorm+k", "".join(OPERATIONS))]
+GATE = frozenset("gVJS")
+"""The first of them brings the others, and never comes with retries; what they do: test_gate_*.py."""
+ALONE = [frozenset(letter) | (frozenset("g") if letter in GATE else frozenset()) for letter in sorted(OPERATIONS)]
+WITHOUT_GATE = OPERATIONS - GATE
+WITH_GATE = OPERATIONS - frozenset("t")
+MOST = [frozenset(letters) for letters in ("", "e", "a+", "io+", "eiorm+k", "".join(WITHOUT_GATE), "".join(WITH_GATE))]
 
 
 @pytest.mark.parametrize("operations", [*ALONE, *MOST], ids=lambda operations: "".join(sorted(operations)) or "none")
@@ -42,6 +46,8 @@ def test_nothing_in_it_is_replaced_on_the_way(operations: frozenset[str]) -> Non
         ("eiof+", 3100),
         ("r+", 2600),
         ("eior+mk", 6900),
+        ("gr+", 6600),
+        ("gr+VJS", 8900),
     ],
 )
 def test_it_is_small(operations: str, limit: int) -> None:
@@ -49,7 +55,7 @@ def test_it_is_small(operations: str, limit: int) -> None:
 
 
 def test_all_of_it_is_not_much_either() -> None:
-    assert len(embed(OPERATIONS)) < 8800
+    assert len(embed(WITHOUT_GATE)) < 8800
 
 
 def test_what_no_operation_needs_is_left_out() -> None:
@@ -63,7 +69,10 @@ def test_what_no_operation_needs_is_left_out() -> None:
 def test_every_pair_of_operations_is_a_script(shell: str) -> None:
     name, *options = SHELLS[shell]
     whole = "".join(
-        f"part{n}() {{\n{embed(frozenset(pair))}\n}}\n" for n, pair in enumerate(combinations(sorted(OPERATIONS), 2))
+        f"part{n}() {{\n{embed(frozenset(pair))}\n}}\n"
+        for letters in (WITHOUT_GATE, WITH_GATE)
+        for n, pair in enumerate(combinations(sorted(letters), 2))
+        if letters is WITHOUT_GATE or "g" in pair
     )
     # Read from a file, for an argument of that length is refused.
     done = subprocess.run(
@@ -72,7 +81,7 @@ def test_every_pair_of_operations_is_a_script(shell: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("letter", sorted(OPERATIONS - set("+v")))
+@pytest.mark.parametrize("letter", sorted(WITHOUT_GATE - set("+v")))
 def test_each_operation_brings_all_it_calls(letter: str, tmp_path: Path) -> None:
     (tmp_path / "in" / "sub").mkdir(parents=True)
     register = {
@@ -100,13 +109,14 @@ def test_an_operation_that_is_none_is_our_mistake() -> None:
         embed(frozenset("eZ"))
 
 
-def test_every_section_names_operations() -> None:
-    lines = resources.read_text("templates/step.sh").splitlines()
+@pytest.mark.parametrize("name", ["step.sh", "gate.sh"])
+def test_every_section_names_operations(name: str) -> None:
+    lines = resources.read_text(f"templates/{name}").splitlines()
     sections = [line.strip() for line in lines if line.strip().startswith("#:")]
     depth = 0
     for line in sections:
-        if line.startswith("#:if "):
-            assert not set(line.removeprefix("#:if ")) - OPERATIONS, line
+        if line.startswith(("#:if ", "#:unless ")):
+            assert not set(line.split(" ")[1]) - OPERATIONS, line
             depth += 1
         elif line == "#:end":
             depth -= 1
@@ -120,12 +130,13 @@ def test_each_operation_is_described() -> None:
         assert f" {letter} " in head or f"`{letter}`" in head
 
 
-def test_shellcheck_finds_nothing_else() -> None:
+@pytest.mark.parametrize("letters", [WITHOUT_GATE, WITH_GATE], ids=["job", "gate"])
+def test_shellcheck_finds_nothing_else(letters: frozenset[str]) -> None:
     # Backticks, and expr, since $( would be replaced; functions that eval calls; A && B || C, meant so; empty
     # assignments in a row; single quotes around what another shell expands; words that have no spaces, or are split;
     # subshells that keep their variables to themselves.
     meant = "SC2006,SC2003,SC2317,SC2015,SC1007,SC2016,SC2086,SC2030,SC2031"
-    text = embed(OPERATIONS)
+    text = embed(letters)
     done = subprocess.run(
         [program("shellcheck"), "-s", "sh", "-e", meant, "-f", "gcc", "-"],
         input=text,

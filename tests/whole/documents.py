@@ -56,6 +56,8 @@ def documents(draw: st.DrawFn, most: int = 5) -> Json:
         "x-own": v.EDITOR,
         "schedule": st.none(),
     })  # fmt: skip
+    if any("gate" in one for one in tasks):
+        document.pop("timeout", None)  # the run would end before a gate does
     if any(one.get("create") for one in pool.volumes):
         document["slug"] = "short"  # KFP's name of the run's claim has little room
     for key, value in (("defaults", defaults), ("volumes", pool.volumes), ("arrows", arrows)):

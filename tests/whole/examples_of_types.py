@@ -12,19 +12,40 @@ _GATE = {
     "onReject": "route",
     "message": "the question",
     "values": [
-        {"name": "n", "type": "number", "default": 3, "description": "d", "enum": [3, 4], "minimum": 3, "maximum": 4},
-        {"name": "s", "type": "string", "pattern": "^the"},
+        {
+            "name": "n",
+            "type": "number",
+            "default": 3,
+            "description": "What it is.",
+            "enum": [3, 4],
+            "minimum": 3,
+            "maximum": 4,
+        },
+        {"name": "s", "type": "string", "default": "the default", "pattern": "^the"},
     ],
 }
-_VALUE = ("name", "type", "default", "description", "enum", "minimum", "maximum", "pattern")
+# What the commands are told of a gate stands in an annotation, what the step is told among its arguments.
 _GATED: Row = (
     {"advance": "manual", "gate": _GATE},
     {
-        "gate": LATER,
-        **{f"gate.{name}": LATER for name in _GATE},
-        **{f"gate.values.{name}": LATER for name in _VALUE},
+        "gate": ("the question", "77 resume advance route"),
+        "gate.timeout": (" 77 resume", '"timeout":77'),
+        "gate.onTimeout": (" 77 resume", '"onTimeout":"resume"'),
+        "gate.onExit": (" resume advance",),
+        "gate.onReject": (" advance route", '"onReject":"route"'),
+        "gate.message": ("the question", '"message":"the question"'),
+        "gate.values": ("value-n", "value-s"),
+        "gate.values.name": ("value-n", "value-s"),
+        "gate.values.type": ("NUMBER_DOUBLE", '"type":"number"'),
+        "gate.values.default": ("=3", "=the default", '"default":3'),
+        "gate.values.description": ('"description":"What it is."',),
+        "gate.values.enum": ('"enum":[3,4]',),
+        "gate.values.minimum": ('"minimum":3',),
+        "gate.values.maximum": ('"maximum":4',),
+        "gate.values.pattern": ('"pattern":"^the"',),
     },
 )
+_MANUAL = {"advance": "manual", "gate": {"timeout": "99s"}}
 _FOR_EACH: tuple[Row, ...] = (
     (
         {"forEach": {"items": ["a"], "parallelism": 2}},
@@ -39,7 +60,12 @@ _FOR_EACH: tuple[Row, ...] = (
         {"forEach.each": LATER},
     ),
 )
-COMMAND: tuple[Row, ...] = (
+_WORDS: tuple[Row, ...] = (
+    ({"command": ["the-command"]}, {"command": ("the-command",)}),
+    ({"command": None, "script": "the script"}, {"script": ("the script",)}),
+    ({"command": ["run"], "args": ["the-argument"]}, {"args": ("the-argument",)}),
+)
+_COMMAND: tuple[Row, ...] = (
     *TASK,
     _ALWAYS,
     ({"image": "example.org/image:7"}, {"image": ("example.org/image:7",)}),
@@ -48,9 +74,6 @@ COMMAND: tuple[Row, ...] = (
         {"inherit": False, "^before": {"env": [{"name": "A_NAME", "value": "a-telling-value"}]}, "^arrows": [DATA]},
         {"inherit": CHANGES},
     ),
-    ({"command": ["the-command"]}, {"command": ("the-command",)}),
-    ({"command": None, "script": "the script"}, {"script": ("the script",)}),
-    ({"command": ["run"], "args": ["the-argument"]}, {"args": ("the-argument",)}),
     ({"workingDir": "/the/folder"}, {"workingDir": ("/the/folder",)}),
     (
         {"files": [{"path": "/the/file", "content": CONTENT, "encoding": "base64"}]},
@@ -93,32 +116,53 @@ TYPES: dict[str, tuple[Row, ...]] = {
         ),
         ({"maxBytes": 7654321}, {"maxBytes": ("7654321",)}),
     ),
-    "job": (*COMMAND, ({"type": "job"}, {"type": CHANGES}), *_FOR_EACH),
+    "job": (*_COMMAND, *_WORDS, ({"type": "job"}, {"type": CHANGES}), *_FOR_EACH),
     "container": (
-        *COMMAND,
+        *_COMMAND,
+        *_WORDS,
         ({"type": "container"}, {"type": CHANGES}),
         (
             {"ports": [{"containerPort": 8765, "name": "the-port"}]},
             {"ports": ("8765:the-port",), "ports.containerPort": ("8765:the-port",), "ports.name": ("8765:the-port",)},
         ),
         (
-            {"ssh": {"port": 2222, "authorizedKeysFrom": {"secretKeyRef": {"name": "n", "key": "k", "optional": True}}}},
+            _MANUAL
+            | {
+                "ssh": {
+                    "port": 2345,
+                    "authorizedKeysFrom": {"secretKeyRef": {"name": "the-secret", "key": "the-key", "optional": True}},
+                }
+            },
             {
-                "ssh": LATER,
-                "ssh.port": LATER,
-                "ssh.authorizedKeysFrom": LATER,
-                "ssh.authorizedKeysFrom.secretKeyRef": LATER,
-                **{f"ssh.authorizedKeysFrom.secretKeyRef.{name}": LATER for name in ("name", "key", "optional")},
+                "ssh": ("2345", "the-secret"),
+                "ssh.port": ("2345", '"ssh":2345'),
+                "ssh.authorizedKeysFrom": ("the-secret",),
+                "ssh.authorizedKeysFrom.secretKeyRef": ("the-secret",),
+                "ssh.authorizedKeysFrom.secretKeyRef.name": ("the-secret",),
+                "ssh.authorizedKeysFrom.secretKeyRef.key": ("/kade/ssh/the-key",),
+                "ssh.authorizedKeysFrom.secretKeyRef.optional": CHANGES,
             },
         ),
-        ({"advance": "manual", "gate": _GATE}, {"advance": LATER}),
+        ({"advance": "auto"}, {"advance": CHANGES}),
+        (_MANUAL, {"advance": HOLDS}),
         _GATED,
     ),
     "notebook": (
-        *COMMAND,
+        *_COMMAND,
+        *((_MANUAL | patch, found) for patch, found in _WORDS),
         (
-            {"startPath": "/the/start", "notebook": "the.ipynb", "port": 8765, "type": "notebook", "advance": "auto"},
-            dict.fromkeys(("startPath", "notebook", "port", "type", "advance"), LATER),
+            {"startPath": "/the/start", "notebook": "the.ipynb", "type": "notebook", "advance": "auto"},
+            {
+                "startPath": ("/the/start/the.ipynb",),
+                "notebook": ("/the/start/the.ipynb",),
+                "type": CHANGES,
+                "advance": CHANGES,
+            },
+        ),
+        ({"parameters": {"rate": 7.5, "name": "{{params.p}}"}}, {"parameters": ("rate", "7.5", "name")}),
+        (
+            _MANUAL | {"startPath": "/the/start", "port": 8765},
+            {"startPath": ("/the/start", '"startPath":"/the/start"'), "port": ("JUPYTER_PORT=8765", '"port":8765')},
         ),
         _GATED,
     ),

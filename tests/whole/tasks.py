@@ -1,4 +1,4 @@
-"""Valid tasks, made at random: loadData, job, and container with automatic advance."""
+"""Valid tasks, made at random: loadData, job, container and notebook."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from . import values as v
+from .gates import executed, gated
 from .pool import Pool
 from .texts import FILLED, SHOWN, TEXTS
 
@@ -56,20 +57,27 @@ _AFFINITY = st.fixed_dictionaries(
 def task_of(pool: Pool, id_: str, *, has_image: bool) -> Json:
     """A task; what it puts out is in the pool afterwards."""
     draw = pool.draw
-    kind = draw(st.sampled_from(["job", "job", "container", "loadData"]))
+    kind = draw(st.sampled_from(["job", "job", "container", "notebook", "loadData"]))
     task: Json = {"id": id_, "type": kind}
     puts_out: list[tuple[str, str]] = []
     if kind == "loadData":
         _load_data(pool, task)
     else:
-        if kind == "container":
-            task["advance"] = "auto"
-            if draw(st.booleans()):
-                task["ports"] = [{"containerPort": 8080}, {"containerPort": 1, "name": "ssh-2"}]
+        waits = kind in ("container", "notebook") and draw(st.booleans())
+        if kind == "container" and draw(st.booleans()):
+            task["ports"] = [{"containerPort": 8080}, {"containerPort": 1, "name": "ssh-2"}]
         if not has_image or draw(st.booleans()):
             task["image"] = draw(v.IMAGES | pool.whole("string"))
-        _command(pool, task)
-        puts_out = _outputs(pool, task)
+        if waits:
+            puts_out = gated(pool, task)
+        elif kind == "container":
+            task["advance"] = "auto"
+        elif kind == "notebook":
+            executed(pool, task)
+        if kind != "notebook" and not (waits and draw(st.booleans())):
+            _command(pool, task)
+        _surroundings(pool, task)
+        puts_out += _outputs(pool, task)
     known = pool.shared() | {
         "name": SHOWN,
         "description": SHOWN,
@@ -81,6 +89,9 @@ def task_of(pool: Pool, id_: str, *, has_image: bool) -> Json:
         "ui": v.EDITOR,
         "x-editor": v.EDITOR,
     }
+    if "gate" in task:
+        known |= {"timeout": st.sampled_from(["30d", "721h"])}
+        del known["retry"]
     for name in draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=6)):
         task[name] = draw(known[name])
     pool.outputs += puts_out
@@ -121,6 +132,10 @@ def _command(pool: Pool, task: Json) -> None:
         task["command"] = [draw(pool.text(FILLED)), *draw(words)]
     if draw(st.booleans()):
         task["args"] = draw(words)
+
+
+def _surroundings(pool: Pool, task: Json) -> None:
+    draw = pool.draw
     if draw(st.booleans()):
         task["workingDir"] = pool.path(kind="directory")[0]
     if draw(st.booleans()):

@@ -94,7 +94,10 @@ class Containers:
 
     def _options(self, box: Box) -> Iterator[str]:
         yield f"--label={LABEL}={self.run_id}"
-        yield f"--hostname={box.hostname[:63]}"
+        if box.host_network:
+            yield "--network=host"
+        else:
+            yield f"--hostname={box.hostname[:63]}"
         yield f"--pull={_PULL.get(box.pull_policy, 'missing')}"
         yield from _ALWAYS
         yield from self.init

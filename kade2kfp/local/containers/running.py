@@ -61,7 +61,7 @@ def running(container: Container, client: subprocess.Popen[bytes], free: Callabl
         client.wait()
         free()
 
-    return Running(wait, lambda: _signal(container, client, "TERM"), kill, close)
+    return Running(wait, lambda: _signal(container, client, "TERM"), kill, close, lambda: container.name)
 
 
 def hand_back(container: Container) -> None:

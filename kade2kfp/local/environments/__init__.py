@@ -67,7 +67,8 @@ def environment(
     """
     wanted = _normalised(requirements)
     try:
-        folder = home.resolve() / "environments"
+        # Scripts in the environment begin with its path, so a link must not lead to it under several names.
+        folder = (home / "environments").resolve()
         target = folder / _key(wanted)
         if _usable(target):
             return target
@@ -84,7 +85,7 @@ def environment(
 def is_made(home: Path, requirements: Sequence[str]) -> bool:
     """Whether the environment with these packages is there already. What is no requirement has none."""
     try:
-        return _usable(home.resolve() / "environments" / _key(_normalised(requirements)))
+        return _usable(home / "environments" / _key(_normalised(requirements)))
     except EnvironmentFailedError:
         return False
 

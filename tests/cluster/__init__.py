@@ -1,0 +1,1 @@
+"""Tests of kade2kfp.cluster, and the Kubernetes API that they talk to."""
