@@ -171,19 +171,14 @@ def _given(document: Document, values: Mapping[str, Any]) -> tuple[dict[str, Any
 
 def _not_yet(analysis: Analysis, instead: str) -> Iterable[Diagnostic]:
     """K600: what this version cannot carry out."""
-    document = analysis.document
-    if document.pipeline.on_exit is not None:
-        yield Diagnostic("K600", "`onExit` is not supported yet", document.pipeline.place("on_exit"), instead)
-    for task in document.tasks:
+    for task in analysis.document.tasks:
         for what, at in task.unsupported():
             yield Diagnostic("K600", f"{what} is not supported yet", at, instead)
 
 
 def _not_on_a_cluster(analysis: Analysis) -> Iterable[Diagnostic]:
-    """K607: what no cluster can carry out. K600: what this version carries out in local runs alone."""
+    """K607: what no cluster can carry out."""
     for task in analysis.document.tasks:
-        if task.run_when == "always":
-            yield Diagnostic("K600", "`runWhen: always` is not supported yet", task.place("run_when"), _NOT_COMPILED)
         if getattr(task, "scheme", "") == "file":
             help_ = "serve it by http, or put it into an object store; file:// is for `kade2kfp run`"
             yield Diagnostic("K607", "a cluster cannot read file://", task.place("url"), help_)

@@ -225,6 +225,16 @@ SetEnv$_y
   put shell "ssh $_o $_E"
 }
 #:end
+#:if T
+# Numbers as doubles, as KFP compares them.
+holds() {
+  case $_F in
+  number*) _K=$_E _M=$_J awk "BEGIN { exit !(ENVIRON[\"_K\"] + 0 ${_F#* } ENVIRON[\"_M\"] + 0) }" ;;
+  *==) [ "$_E" = "$_J" ] ;;
+  *) [ "$_E" != "$_J" ] ;;
+  esac
+}
+#:end
 #:if g
 # Returns where the pipeline goes on.
 gate() {
@@ -233,6 +243,18 @@ gate() {
   mkdir -p /kade/run/out || deny /kade/run/out
   # So that they have their place, whatever fills /kade/run later.
   { printf - >/kade/run/out/decision && printf - >/kade/run/out/by; } 2>/dev/null || die "/kade/run is full"
+  #:end
+  #:if T
+  holds || {
+    say "the test does not hold, so nobody is asked"
+    put state reject
+    _G=reject
+    printf %s reject >/kade/run/out/decision
+    printf %s test >/kade/run/out/by
+    return
+  }
+  #:end
+  #:if g
   put message "$_Q"
   put state open
   say "waiting for a person${_Q:+: $_Q}"

@@ -3,8 +3,9 @@
 # No text of the user is part of the script: all of it comes as arguments, so nothing needs quoting.
 #
 # `+` appends its value to a register, `v` appends its own to the front of the next operation's value (both for text
-# that has to be cut, since Argo and Kubernetes replace parts of it). Every other operation uses the register and
-# clears both. Paths are absolute.
+# that has to be cut, since Argo and Kubernetes replace parts of it). `s` appends how the run has ended to the register: a
+# word, or KFP's JSON of it (PipelineTaskFinalStatus), whose state is MLMD's. Every other operation uses the register
+# and clears both. Paths are absolute.
 #   a TEXT  register and TEXT are the next argument of the command, before all that follow `--`
 #   e TEXT  register and TEXT are NAME=VALUE in the command's environment, and in pip's
 #   n PATH  make the folder                        w PATH  make it and run the command there
@@ -21,6 +22,8 @@
 #   g SPEC  a gate: STEP TIMEOUT ONTIMEOUT ONEXIT ONREJECT WAYS; register: the message (gate.sh; not with t)
 #   V NAME  a value that a person may give there; register: nothing, or = and the default
 #   J WHO   a notebook: `server` starts Jupyter, the command being its options, `own` starts the command
+#   T TEST  a test in front of the gate: TYPE OPERATOR; register: what is compared
+#   U -     register: what it is compared with
 #   S PORT  sshd; register: the file with the public keys that may enter
 # Exit codes: the command's own; 64 the step cannot be set up; 65 the command did not leave what was declared;
 # 75 rejected at the gate; 76 ended while somebody was waited for; 143 stopped.
@@ -53,7 +56,7 @@ deny() {
   die "cannot write $1 as user `id -u`: mount an emptyDir there, or set securityContext.runAsUser"
 }
 #:end
-#:if fmg
+#:if fmgT
 need() {
   command -v "$1" >/dev/null || die "the image has no $1"
 }
@@ -452,6 +455,18 @@ while [ "${1-}" != -- ]; do
   #:if v
   v) _p=$_v; shift 2; continue ;;
   #:end
+  #:if s
+  s)
+    case $2 in
+    *'"COMPLETE"'*) _c=${_c}succeeded ;;
+    *'"FAILED"'*) _c=${_c}failed ;;
+    '{'*) _c=${_c}unknown ;;
+    *) _c=$_c$2 ;;
+    esac
+    shift 2
+    continue
+    ;;
+  #:end
   #:if a
   a) _a=$_a$_i ;;
   #:end
@@ -535,6 +550,13 @@ while [ "${1-}" != -- ]; do
   #:end
   #:if S
   S) _E=$_v _F=$_c ;;
+  #:end
+  #:if T
+  T)
+    need awk
+    _E=$_c _F=$_v
+    ;;
+  U) _J=$_c ;;
   #:end
   *) die "unknown operation $1" ;;
   esac

@@ -12,10 +12,12 @@ from kade2kfp.checks.cycles import cycles
 from kade2kfp.checks.env import env
 from kade2kfp.checks.exit_task import exit_task
 from kade2kfp.checks.gates import gates
+from kade2kfp.checks.groups import groups
 from kade2kfp.checks.images import images
 from kade2kfp.checks.isolated import isolated
 from kade2kfp.checks.iterations import iterations
 from kade2kfp.checks.load_data import load_data
+from kade2kfp.checks.loops import loops
 from kade2kfp.checks.metadata import metadata
 from kade2kfp.checks.mounts import mounts
 from kade2kfp.checks.notebooks import notebooks
@@ -23,6 +25,7 @@ from kade2kfp.checks.packages import packages
 from kade2kfp.checks.parameters import parameters
 from kade2kfp.checks.pod_sources import pod_sources
 from kade2kfp.checks.reference_types import reference_types
+from kade2kfp.checks.repeated import repeated
 from kade2kfp.checks.resolved_texts import resolved_texts
 from kade2kfp.checks.resources import resources
 from kade2kfp.checks.retries import retries
@@ -53,10 +56,12 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     env,
     exit_task,
     gates,
+    groups,
     images,
     isolated,
     iterations,
     load_data,
+    loops,
     metadata,
     mounts,
     notebooks,
@@ -64,6 +69,7 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     parameters,
     pod_sources,
     reference_types,
+    repeated,
     resolved_texts,
     resources,
     retries,

@@ -51,7 +51,12 @@ def arrow_paths(analysis: Analysis) -> Iterator[Diagnostic]:
                 (related,),
             )
     branches = regions(analysis) if any(len(meeting) > 1 for meeting in into.values()) else {}
+    # Which arrows leave branches is not known where some arrow or condition could not be read.
+    document = analysis.document
+    whole = document.arrows_are_whole and not document.is_torn(("arrows",)) and not document.damaged["tasks"]
     for (id_, path), meeting in into.items():
+        if not whole and any(arrow.branch for arrow in document.arrows):
+            continue
         met = True
         for flow in meeting[1:]:
             if any(not opposite(branches, flow, other) for other in meeting if other is not flow):

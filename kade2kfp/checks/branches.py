@@ -14,7 +14,9 @@ def branches(analysis: Analysis) -> Iterator[Diagnostic]:
     if not any(task.type == "condition" for task in analysis.document.tasks):
         return
     found = regions(analysis)
-    yield from _lone_arrows(analysis, found)
+    # An arrow that could not be read may be the one that is missing.
+    if analysis.document.arrows_are_whole and not analysis.document.is_torn(("arrows",)):
+        yield from _lone_arrows(analysis, found)
     entered: dict[str, set[Branch]] = {}
     for flow in analysis.flows:
         own = {(flow.giver.id, flow.arrow.branch)} if flow.arrow.branch else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kade2kfp.diagnostics.model import Diagnostic
+from kade2kfp.diagnostics.model import Diagnostic, Pointer
 from kade2kfp.document.types import kind_of
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.tasks.condition import Condition, Test
@@ -42,6 +42,10 @@ def _compared(analysis: Analysis, test: Test) -> Iterator[Diagnostic]:
     kinds = {}
     for side in ("left", "right"):
         value, at = getattr(test, side), test.place(side)
+        if isinstance(value, str) and at not in analysis.resolution.whole and _mixed(analysis, at):
+            help_ = "compare one whole reference; a job can put a text together and write it as an output"
+            yield Diagnostic("K502", "text and a reference together cannot be compared", at, help_)
+            return
         kind = _kind(analysis, value, at)
         kinds[side] = kind
         if kind in ("array", "object"):
@@ -64,6 +68,10 @@ def _compared(analysis: Analysis, test: Test) -> Iterator[Diagnostic]:
             test.place("operator"),
             "use == or !=",
         )
+
+
+def _mixed(analysis: Analysis, at: Pointer) -> bool:
+    return any(one.place.pointer == at for one in analysis.resolution.references)
 
 
 def _kind(analysis: Analysis, value: Any, at: tuple[str | int, ...]) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Iterator
 from math import prod
-from typing import Any
 
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.read import Document
@@ -14,10 +12,10 @@ from kade2kfp.document.shared import Task
 from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.document.values import run_time_problem, same, strings
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.expand import parallelism
+from kade2kfp.plan.turns import MAX_ITEMS, combinations, is_excluded
 from kade2kfp.tasks.condition import Condition
 from kade2kfp.tasks.job import ForEach, Job
-
-MAX_ITEMS = 256
 
 
 def iterations(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -30,6 +28,7 @@ def iterations(analysis: Analysis) -> Iterator[Diagnostic]:
             continue
         yield from _shape(each)
         yield from _size(each)
+        yield from _at_once(analysis, task, each)
         yield from _each(document, task, each, told)
 
 
@@ -38,9 +37,6 @@ def _shape(each: ForEach) -> Iterator[Diagnostic]:
     if len(given) != 1:
         what = "nothing to repeat for" if not given else " and ".join(f"`{field}`" for field in given) + " together"
         yield Diagnostic("K503", f"forEach says {what}", each.at, "give exactly one of `items`, `matrix` and `each`")
-    if isinstance(each.parallelism, int) and each.parallelism < 1:
-        message = f"{each.parallelism} is out of range: `parallelism` must be at least 1"
-        yield Diagnostic("K105", message, each.place("parallelism"), "leave it out for no limit")
     if each.exclude is not None and each.matrix is None:
         yield Diagnostic("K503", "`exclude` goes with a matrix", each.place("exclude"), "leave it out")
     if isinstance(each.items, str) and "{{" not in each.items:
@@ -67,6 +63,18 @@ def _shape(each: ForEach) -> Iterator[Diagnostic]:
                 at,
                 "write such text into the task itself",
             )
+
+
+def _at_once(analysis: Analysis, task: Task, each: ForEach) -> Iterator[Diagnostic]:
+    at = each.place("parallelism")
+    if each.parallelism is None or analysis.document.is_torn(at):
+        return
+    text = str(each.parallelism)
+    if "{{" in text and at not in analysis.resolution.compiled:
+        return  # what is wrong with its reference is said there
+    if parallelism(analysis, task) < 1:
+        message = f"{analysis.resolution.compile_text(at, text)} is out of range: `parallelism` must be at least 1"
+        yield Diagnostic("K105", message, at, "leave it out for no limit")
 
 
 def _said_as_reference(field: str, value: object) -> bool:
@@ -104,7 +112,7 @@ def _size(each: ForEach) -> Iterator[Diagnostic]:
                 each.place("matrix"),
                 "take out keys or values",
             )
-        elif excluded and _nothing_left(each.matrix, excluded):
+        elif excluded and all(is_excluded(one, excluded) for one in combinations(each.matrix)):
             yield Diagnostic(
                 "K503",
                 "all combinations are excluded: nothing would run",
@@ -128,13 +136,6 @@ def _size(each: ForEach) -> Iterator[Diagnostic]:
                         each.place("exclude", i, key),
                         "name one of its values",
                     )
-
-
-def _nothing_left(matrix: Mapping[str, list[Any]], excluded: list[dict[str, Any]]) -> bool:
-    return all(
-        any(all(key in known and same(known[key], value) for key, value in one.items()) for one in excluded)
-        for known in (dict(zip(matrix, values, strict=True)) for values in product(*matrix.values()))
-    )
 
 
 def _each(document: Document, task: Task, each: ForEach, told: set[str]) -> Iterator[Diagnostic]:

@@ -25,30 +25,27 @@ def packages(analysis: Analysis) -> Iterator[Diagnostic]:
             text = analysis.resolution.compile_text(at, written).strip()
             if "{{" in written and at not in analysis.resolution.settled:
                 continue
-            if text.startswith("-"):
-                yield Diagnostic(
-                    "K214",
-                    f"`{text[:60]}` is an option of pip",
-                    at,
-                    "name packages only, such as `scikit-learn==1.7.2`; set pip's options by PIP_... variables",
-                )
-                continue
-            if _PLAIN.fullmatch(text):
-                continue
-            from packaging.requirements import InvalidRequirement, Requirement
+            if problem := requirement_problem(text):
+                yield Diagnostic("K214", problem[0], at, problem[1])
 
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement:
-                yield Diagnostic("K214", f"`{text[:60]}` is not a Python package as pip takes it", at, _help(text))
-                continue
-            if requirement.url and re.match(r"[^/]*//[^/]*@", requirement.url):
-                yield Diagnostic(
-                    "K214",
-                    f"the URL of `{requirement.name}` holds credentials",
-                    at,
-                    "put them into a secret, and set PIP_INDEX_URL from it",
-                )
+
+def requirement_problem(text: str) -> tuple[str, str] | None:
+    """Why pip is not given a text as a requirement, and how to write it; None where it is one."""
+    if text.startswith("-"):
+        help_ = "name packages only, such as `scikit-learn==1.7.2`; set pip's options by PIP_... variables"
+        return f"`{text[:60]}` is an option of pip", help_
+    if _PLAIN.fullmatch(text):
+        return None
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return f"`{text[:60]}` is not a Python package as pip takes it", _help(text)
+    if requirement.url and re.match(r"[^/]*//[^/]*@", requirement.url):
+        help_ = "put them into a secret, and set PIP_INDEX_URL from it"
+        return f"the URL of `{requirement.name}` holds credentials", help_
+    return None
 
 
 def _help(text: str) -> str:

@@ -25,7 +25,7 @@ def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
         field, model = reference.place.field, reference.place.model
         whole = reference.place.pointer in analysis.resolution.whole
         if (model, field) in _NAMES or model is Resources or field == "image":
-            if not whole:
+            if not whole and not reference.target.known_item:
                 yield _diagnostic(
                     reference,
                     "K313",
@@ -41,11 +41,13 @@ def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
                     "make it a parameter of type string",
                 )
                 continue
-            if (model, field) not in _NAMES and isinstance(reference.target.source, RunInfo):
+            source = reference.target.source
+            if isinstance(source, RunInfo) and ((model, field) not in _NAMES or source.field == "status"):
                 message = f"{reference.expression.text} cannot stand here"
-                yield _diagnostic(
-                    reference, "K313", message, "KFP knows it only in commands, variables and names of objects"
+                places = (
+                    "commands and variables" if source.field == "status" else "commands, variables and names of objects"
                 )
+                yield _diagnostic(reference, "K313", message, f"KFP knows it only in {places}")
                 continue
         wrong = list(_type(reference))
         yield from wrong or _default(analysis, reference)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kade2kfp.checks.images import IMAGE
 from kade2kfp.checks.metadata import value_problem
-from kade2kfp.diagnostics.model import Diagnostic
+from kade2kfp.checks.packages import requirement_problem
+from kade2kfp.diagnostics.model import Diagnostic, Pointer
 from kade2kfp.document.shared import KeyRef, PullSecretRef, Resources, TaskVolume
 from kade2kfp.document.types import DNS_NAME, MAX_SECONDS, duration_seconds, quantity_value
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.expand import item_texts
 from kade2kfp.plan.walk import Place
 from kade2kfp.steps.sources import literal
 from kade2kfp.tasks.load_data import HeadersFrom
@@ -25,7 +28,10 @@ OBJECT_NAMES = (
 
 
 def resolved_texts(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K104, K106, K107, K109: a text that is no digest, duration, quantity or name once references are put in."""
+    """K104, K106, K107, K109, K222: a text that is no digest, duration, quantity, name or label once references are put in.
+
+    For each known item also K205, K214 and K223: no image, no package, no whole number of devices.
+    """
     resolution = analysis.resolution
     for at, place in resolution.settled.items():
         text = resolution.compiled.get(at)
@@ -34,6 +40,27 @@ def resolved_texts(analysis: Analysis) -> Iterator[Diagnostic]:
         if text is not None and (problem := _problem(place, text)):
             code, what, help_ = problem
             yield Diagnostic(code, f"`{text[:60]}` is not {what}", at, help_)
+    told: set[Pointer] = set()
+    for place, turn, text in item_texts(analysis):
+        if place.pointer not in told and (said := _of_an_item(place, text)):
+            told.add(place.pointer)
+            code, message, help_ = said
+            yield Diagnostic(code, f"{message}, for the item {turn.label}", place.pointer, help_)
+
+
+def _of_an_item(place: Place, text: str) -> tuple[str, str, str] | None:
+    """Code, message and help, also for fields whose other texts have checks of their own."""
+    if problem := _problem(place, text):
+        code, what, help_ = problem
+        return code, f"`{text[:60]}` is not {what}", help_
+    if place.field == "image" and not IMAGE.fullmatch(text):
+        return "K205", f"`{text[:60]}` is not the name of an image", "write it as registry/name:tag"
+    if place.field == "packages_to_install" and (wrong := requirement_problem(text.strip())):
+        return "K214", *wrong
+    amount = quantity_value(text) if place.model is Resources else None
+    if amount is not None and place.pointer[-1] not in ("cpu", "memory") and amount.denominator != 1:
+        return "K223", f"`{place.pointer[-1]}` must be a whole number", "devices are not shared in parts"
+    return None
 
 
 def _problem(place: Place, text: str) -> tuple[str, str, str] | None:

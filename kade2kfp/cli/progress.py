@@ -41,6 +41,7 @@ SIGNS = {
     "running": ("▸", "cyan"),
     "waiting": ("·", "bright_black"),
     "skipped": ("-", "bright_black"),
+    "not-taken": ("-", "bright_black"),
 }
 """A symbol and a colour, by the name that click and rich share, for each word of StepStatus and RunStatus."""
 _TAIL = 4096

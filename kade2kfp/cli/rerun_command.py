@@ -30,7 +30,7 @@ from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.local.folder import BusyError, Run, hold
 from kade2kfp.local.secrets import Objects
 from kade2kfp.local.start import again, read_options
-from kade2kfp.local.state import DONE, RunState, UnreadableError
+from kade2kfp.local.state import SETTLED, RunState, UnreadableError
 from kade2kfp.local.trees import remove
 
 _EXAMPLES = """\b
@@ -71,10 +71,10 @@ def command(
     goes_on = failed or state.status in ("interrupted", "cancelled")
     if state.status == "running":
         raise _busy(found)
-    if goes_on and state.status != "interrupted" and all(step.status in DONE for step in state.steps):
+    if goes_on and state.status != "interrupted" and all(step.status in SETTLED for step in state.steps):
         raise click.ClickException(f"all tasks of {found.name} have succeeded; without --failed it is run again")
     checked = _document(found, state)
-    done = frozenset(step.name for step in state.steps if goes_on and step.status in DONE)
+    done = frozenset(step.name for step in state.steps if goes_on and step.status in SETTLED)
     launch = _launch(ctx, checked, readable_secrets(secrets), found, engine, jobs, output, done, secrets)
     for path in _changed(found.folder, Path(state.document)) if goes_on else ():
         say(

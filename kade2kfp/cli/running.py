@@ -26,7 +26,7 @@ from kade2kfp.local.choose import choose, notices
 from kade2kfp.local.engine import Engine
 from kade2kfp.local.failures import failures
 from kade2kfp.local.folder import Run, all_runs, hold
-from kade2kfp.local.order import downstream, upstream
+from kade2kfp.local.order import downstream, loops, upstream
 from kade2kfp.local.runner import Cancel, Inbox, Orders, known_of, run_all
 from kade2kfp.local.secrets import NO_OBJECTS, Objects, read_secrets
 from kade2kfp.local.start import Options, begin, in_the_way, reuse, take_volumes
@@ -207,13 +207,15 @@ def _chosen(plan: Plan, from_: Sequence[str], only: Sequence[str]) -> tuple[froz
         return frozenset(node.name for node in plan.nodes), frozenset()
     named = frozenset(name for wanted in (*from_, *only) for name in _steps_of(plan, wanted))
     chosen = downstream(plan, named) if from_ else named
-    return chosen, upstream(plan, chosen)
+    inner = frozenset(node.name for node in plan.nodes if chosen & loops(node))
+    return chosen | inner, upstream(plan, chosen - inner)
 
 
 def _steps_of(plan: Plan, wanted: str) -> list[str]:
     for field in ("task", "name", "display_name"):
-        if found := [node.name for node in plan.nodes if getattr(node, field) == wanted]:
-            return found
+        if found := [node for node in plan.nodes if getattr(node, field) == wanted]:
+            # A loop is run as a whole.
+            return [next(iter(loops(node)), node.name) for node in found]
     hint = did_you_mean(wanted, [node.task for node in plan.nodes], noun="tasks")
     raise click.UsageError(f"The document has no task '{wanted}': {hint}")
 

@@ -21,7 +21,7 @@ from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.local.amounts import duration
 from kade2kfp.local.folder import Run, all_runs
 from kade2kfp.local.prune import last_sign
-from kade2kfp.local.state import DONE, RunState
+from kade2kfp.local.state import SETTLED, RunState
 
 _EXAMPLES = """\b
 Examples:
@@ -108,7 +108,7 @@ def _row(run: Run, now: float) -> tuple[str, ...]:
 
 
 def _done(state: RunState) -> int:
-    return sum(step.status in DONE for step in state.steps)
+    return sum(step.status in SETTLED for step in state.steps)
 
 
 def _as_json(run: Run) -> dict[str, Any]:

@@ -288,7 +288,7 @@ class CommandTask(Task):
                 ("-e",),
                 ("-c",),
                 frame.text(self.place("script"), self.script),
-                (frame.step.name,),
+                (frame.name or frame.step.name,),
             )
         else:
             command = tuple(frame.text(self.place("command", i), word) for i, word in enumerate(self.command or ()))
@@ -298,7 +298,10 @@ class CommandTask(Task):
             replace(
                 frame.step,
                 command=command,
-                files=tuple(EmbeddedFile(file.path, frame.contents.get(file.at, b"")) for file in self.files or ()),
+                files=(
+                    *frame.step.files,
+                    *(EmbeddedFile(file.path, frame.contents.get(file.at, b"")) for file in self.files or ()),
+                ),
                 requirements=tuple(
                     frame.compile_text(self.place("packages_to_install", i), one).strip() for i, one in packages
                 ),

@@ -16,6 +16,7 @@ from pathlib import Path
 from kade2kfp.gates.model import Standing
 from kade2kfp.local.boxes import CannotRunError, Ground, box_of, text_of
 from kade2kfp.local.cache import Entry, keep, key_of, take
+from kade2kfp.local.choices import holds
 from kade2kfp.local.collect import NotLeftError, collect
 from kade2kfp.local.engine import GRACE, Box, CannotStartError, Engine, Running
 from kade2kfp.local.environments import environment, is_made
@@ -251,7 +252,7 @@ def _attempt(
     (work.ground.folder / log).unlink(missing_ok=True)
     attempt = Attempt(number, str(log), time.time())
     message = text_of(work.step.gate.message, work.known) if work.step.gate else ""
-    waits = f"waits for a person: {message}".removesuffix(": ") if work.step.gate else ""
+    waits = f"waits for a person: {message}".removesuffix(": ") if _asks(work) else ""
     state = replace(state, attempts=(*state.attempts, attempt), note=waits)
     report(state)
 
@@ -271,6 +272,11 @@ def _attempt(
             "K712", f"it took longer than its timeout of {work.step.timeout} s and was stopped", tail=end.tail
         )
     return state, why_failed(work.step, code, end, images=work.engine.uses_images) if code else None
+
+
+def _asks(work: Work) -> bool:
+    gate = work.step.gate
+    return gate is not None and (gate.only_if is None or holds(gate.only_if, work.known))
 
 
 def _closed(state: StepState, code: int | None) -> StepState:

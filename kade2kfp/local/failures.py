@@ -20,9 +20,10 @@ def failures(state: RunState, document: Document) -> Iterator[Diagnostic]:
         task = next((one for one in document.tasks if one.id == step.task), None)
         if failure is None or task is None:
             continue
+        several = sum(one.task == step.task for one in state.steps) > 1
         yield Diagnostic(
             failure.code,
-            f"`{task.id}`: {failure.message}",
+            f"`{step.name if several else task.id}`: {failure.message}",
             place(failure, task, document),
             failure.help,
             output=failure.tail,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kade2kfp.local.text import value_text
+from kade2kfp.local.text import item_text, value_text
 from kade2kfp.steps.model import ArtifactOutput, Step
-from kade2kfp.steps.sources import Json, Output, Param, RunInfo, Source
+from kade2kfp.steps.sources import Constant, Item, Json, Output, Param, RunInfo, Source
 
 # No mount of a document can be at or under /kade (checks/mounts.py, RESERVED).
 IN = "/kade/in"
@@ -22,6 +22,10 @@ class Known:
     run_name: str
     parameters: Mapping[str, Json]
     outputs: Mapping[str, Mapping[str, Json]]
+    run_status: str = ""
+    """How the run has ended, for its exit task: succeeded, failed or cancelled."""
+    item: Json = None
+    """The item of the loop, for a step in one."""
 
     def value(self, source: Source) -> Json:
         """What a source stands for. Raises KeyError where no step has written it: a step that needs it is not run."""
@@ -30,10 +34,16 @@ class Known:
                 return self.parameters[name]
             case Output(step, name):
                 return self.outputs[step][name]
+            case Constant(_, value):
+                return value
             case RunInfo("id"):
                 return self.run_id
             case RunInfo("name"):
                 return self.run_name
+            case RunInfo("status"):
+                return self.run_status
+            case Item(key):
+                return item_text(self.item, key)
         raise KeyError(f"not carried out here yet: {source}")
 
 

@@ -15,18 +15,23 @@ from queue import SimpleQueue
 
 from kade2kfp.local.attempt import Boxes, Work, run_step
 from kade2kfp.local.boxes import Ground, text_of
+from kade2kfp.local.choices import artifact_of, decided
 from kade2kfp.local.engine import GRACE, Engine
-from kade2kfp.local.order import next_move
+from kade2kfp.local.loops import begun, closed, known_in, lacking, names_seen, node_of
+from kade2kfp.local.order import next_move, was
 from kade2kfp.local.places import Known
-from kade2kfp.local.state import DONE, Artifact, Failure, RunState, RunStatus, StepState, to_json
+from kade2kfp.local.state import DONE, Artifact, Failure, Outcome, RunState, RunStatus, StepState, to_json
 from kade2kfp.local.trees import UnfitError, measure
-from kade2kfp.steps.model import Import, Kind, Step
+from kade2kfp.steps.model import Choice, Import, Kind, Loop, Node, Step
 from kade2kfp.steps.sources import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Somebody wants the run to end: the first asks the steps to end, the second ends them."""
+    """Somebody wants the run to end: the first asks the steps to end, the second ends them.
+
+    After the first the exit task runs, as after KFP's stop; after the second it does not.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class BugError(Exception):
 def run_all(
     state: RunState, ground: Ground, orders: Orders, inbox: Inbox, watch: Callable[[RunState], None]
 ) -> RunState:
-    """Run all steps that wait, until none can start any more.
+    """Run all steps that wait, until none can start any more, and then the exit task.
 
     Args:
         state: the run, whose lock the caller holds. Steps that are not to run have ended already.
@@ -77,7 +82,8 @@ def run_all(
     running: set[str] = set()
     limit = ground.plan.timeout
     deadline = time.monotonic() + limit if limit else None
-    overdue = False
+    overdue = insisted = False
+    last = ground.plan.on_exit
     waiting = _who_wait(ground)
     with ThreadPoolExecutor(max_workers=orders.jobs + len(waiting), thread_name_prefix="step") as pool:
         try:
@@ -87,11 +93,20 @@ def run_all(
                 if not boxes.cancelled.is_set():
                     state = _advance(state, always, orders, ground, nodes, running, pool, boxes, inbox, watch)
                 if not running:
-                    break
+                    if state.outcome:
+                        break
+                    why = f"the pipeline's timeout of {limit} s was over" if overdue else "the run was cancelled"
+                    state = _judged(state, last, why, cancelled=boxes.cancelled.is_set(), overdue=overdue)
+                    if insisted:
+                        break
+                    # What has ended the others does not end the exit task.
+                    boxes, deadline = Boxes(), None
+                    continue
                 message = _next(inbox, deadline)
                 if message is None or isinstance(message, Cancel):
                     overdue = overdue or (message is None and not boxes.cancelled.is_set())
-                    deadline = _end(boxes, deadline)
+                    insisted = insisted or (isinstance(message, Cancel) and boxes.cancelled.is_set())
+                    deadline = _end(boxes)
                     continue
                 if message.bug:
                     raise BugError(message.bug)
@@ -103,8 +118,7 @@ def run_all(
         except BaseException:
             boxes.kill()
             raise
-    why = f"the pipeline's timeout of {limit} s was over" if overdue else "the run was cancelled"
-    state = _close(state, why, cancelled=boxes.cancelled.is_set(), overdue=overdue)
+    state = _close(state, last)
     _write(state, ground.folder, "run", state.status)
     watch(state)
     return state
@@ -115,7 +129,7 @@ def _advance(
     always: frozenset[str],
     orders: Orders,
     ground: Ground,
-    nodes: Mapping[str, Step | Import],
+    nodes: Mapping[str, Node],
     running: set[str],
     pool: ThreadPoolExecutor,
     boxes: Boxes,
@@ -124,29 +138,44 @@ def _advance(
 ) -> RunState:
     """Start and skip all that can be, as far as there are free places."""
     while True:
-        move = next_move(state, always)
-        for name, reason in move.skip:
-            state = state.with_step(replace(state.step(name), status="skipped", note=reason))
-            _write(state, ground.folder, name, "skipped")
+        of_items = frozenset(step.name for step in state.steps if step.node in always)
+        move = next_move(state, always | of_items, ground.plan.on_exit)
+        ends = [(name, replace(state.step(name), status="skipped", note=reason)) for name, reason in move.skip]
+        ends += [(name, replace(state.step(name), status="not-taken")) for name in move.passed]
+        ends += [(name, _closed(nodes[name], state, ground, nodes)) for name in move.close]
+        for name, ended in ends:
+            state = state.with_step(ended)
+            _write(state, ground.folder, name, ended.status)
             watch(state)
         # Who waits for a person keeps nobody else waiting.
         waits = _who_wait(ground)
+        # Nor does what takes no time of its own.
+        waits |= {name for name in move.start if not isinstance(node_of(state.step(name), nodes), Step)}
         working = [name for name in move.start if name not in waits]
         room = max(0, orders.jobs - len(running - waits))
         free = [name for name in move.start if name in waits or name in working[:room]]
         for name in free:
-            node = nodes[name]
+            node = node_of(state.step(name), nodes)
             started = replace(state.step(name), status="running", started=time.time(), ended=None, failure=None)
             if isinstance(node, Import):
                 state = state.with_step(_imported(node, started, orders, known_of(state)))
+                _write(state, ground.folder, name, "succeeded")
+            elif isinstance(node, Loop):
+                state = begun(node, started, state, ground.plan, known_of(state))
+                _write(state, ground.folder, name, "running")
+            elif failure := lacking(node, known_in(started, state, nodes, known_of(state))):
+                state = state.with_step(replace(started, status="failed", ended=time.time(), failure=failure))
+                _write(state, ground.folder, name, "failed")
+            elif isinstance(node, Choice):
+                state = state.with_step(decided(node, started, known_in(started, state, nodes, known_of(state))))
                 _write(state, ground.folder, name, "succeeded")
             else:
                 state = state.with_step(started)
                 _write(state, ground.folder, name, "running")
                 running.add(name)
-                pool.submit(_thread, _work(node, state, ground, orders), started, boxes, inbox)
+                pool.submit(_thread, _work(node, started, state, ground, orders, nodes), started, boxes, inbox)
             watch(state)
-        if not move.skip and not any(isinstance(nodes[name], Import) for name in free):
+        if not ends and all(name in running for name in free):
             return state
 
 
@@ -161,20 +190,31 @@ def _thread(work: Work, state: StepState, boxes: Boxes, inbox: Inbox) -> None:
         inbox.put(_Told(state, traceback.format_exc()))
 
 
-def _work(step: Step, state: RunState, ground: Ground, orders: Orders) -> Work:
+def _closed(loop: Node, state: RunState, ground: Ground, nodes: Mapping[str, Node]) -> StepState:
+    if not isinstance(loop, Loop):
+        raise TypeError(f"{loop.name} is no loop")
+    return closed(loop, state, nodes, known_of(state), ground.folder)
+
+
+def _work(
+    step: Step, own: StepState, state: RunState, ground: Ground, orders: Orders, nodes: Mapping[str, Node]
+) -> Work:
     inputs, digests = {}, {}
     for arrived in step.inputs:
-        for artifact in state.step(arrived.step).artifacts:
-            if artifact.name == arrived.output:
-                inputs[arrived.name] = ground.folder / artifact.stored
-                digests[arrived.name] = artifact.digest
-    return Work(step, ground, known_of(state), inputs, digests, orders.engine, orders.home, orders.read_cache)
+        artifact = artifact_of((arrived.step, arrived.output), state, nodes, names_seen(own, state))
+        if artifact is not None:
+            inputs[arrived.name] = ground.folder / artifact.stored
+            digests[arrived.name] = artifact.digest
+    known = known_in(own, state, nodes, known_of(state))
+    return Work(
+        replace(step, name=own.name), ground, known, inputs, digests, orders.engine, orders.home, orders.read_cache
+    )
 
 
 def known_of(state: RunState) -> Known:
     """The values of a run so far."""
     outputs: dict[str, Mapping[str, Json]] = {step.name: step.outputs for step in state.steps if step.status in DONE}
-    return Known(state.id, state.name, state.parameters, outputs)
+    return Known(state.id, state.name, state.parameters, outputs, state.outcome)
 
 
 def copy_of(uri: str, copies: Mapping[str, Path]) -> Path | None:
@@ -211,7 +251,7 @@ def _next(inbox: Inbox, deadline: float | None) -> Cancel | _Told | None:
         return None
 
 
-def _end(boxes: Boxes, deadline: float | None) -> float:
+def _end(boxes: Boxes) -> float:
     """Ask all boxes to end; end them where that was done before. Returns when they are to be ended at the latest."""
     if boxes.cancelled.is_set():
         boxes.kill()
@@ -220,17 +260,34 @@ def _end(boxes: Boxes, deadline: float | None) -> float:
     return time.monotonic() + GRACE
 
 
-def _close(state: RunState, why: str, *, cancelled: bool, overdue: bool) -> RunState:
-    statuses = {step.status for step in state.steps}
-    for step in state.steps:
+def _judged(state: RunState, last: str, why: str, *, cancelled: bool, overdue: bool) -> RunState:
+    """The state with how all but the exit task has ended."""
+    others = [step for step in state.steps if step.name != last]
+    statuses = {step.status for step in others}
+    for step in others:
+        if step.status == "running":  # a loop, which nothing goes on with
+            state = state.with_step(replace(step, status="cancelled", ended=time.time()))
         if step.status == "waiting":
             state = state.with_step(replace(step, status="skipped", note=why))
     # The wish to end may come when all has ended already.
     stopped = cancelled and bool(statuses & {"waiting", "cancelled"})
-    ended: RunStatus = "failed" if "failed" in statuses or (stopped and overdue) else "succeeded"
-    if stopped and not overdue:
-        ended = "cancelled"
-    return replace(state, status=ended, ended=time.time(), note=why if stopped else "")
+    failed = "failed" in statuses or (stopped and overdue)
+    outcome: Outcome = "cancelled" if stopped and not overdue else "failed" if failed else "succeeded"
+    return replace(state, outcome=outcome, note=why if stopped else "")
+
+
+def _close(state: RunState, last: str) -> RunState:
+    """The state of a run that is over. An exit task that fails fails the run; else the run has ended as the others have."""
+    status: RunStatus = state.outcome or "failed"
+    note = state.note
+    step = next((step for step in state.steps if step.name == last), None)
+    if step is not None and step.status == "waiting":
+        step = replace(step, status="skipped", note="the run was cancelled twice")
+        state = state.with_step(step)
+    if step is not None and step.status in ("failed", "cancelled"):
+        status = step.status if status == "succeeded" else status
+        note = "; ".join(part for part in (note, f"the exit task {step.display_name} {was(step)}") if part)
+    return replace(state, status=status, ended=time.time(), note=note)
 
 
 def _write(state: RunState, folder: Path, what: str, status: str) -> None:

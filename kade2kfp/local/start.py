@@ -16,11 +16,11 @@ from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.read import Document
 from kade2kfp.local.boxes import Ground, claim_folder, text_of
 from kade2kfp.local.folder import new_run
-from kade2kfp.local.order import before, downstream
+from kade2kfp.local.order import downstream, loops, waiting
 from kade2kfp.local.places import Known
 from kade2kfp.local.runner import copy_of
 from kade2kfp.local.secrets import MISSING, Objects, missing
-from kade2kfp.local.state import DONE, RunState, StepState, UnreadableError
+from kade2kfp.local.state import DONE, SETTLED, RunState, StepState, UnreadableError
 from kade2kfp.local.trees import hand_on, remove
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.steps.model import ClaimMount, Import, Plan, Step
@@ -69,7 +69,7 @@ def in_the_way(
                 yield Diagnostic("K703", message, tasks[node.task].place("url"), help_)
     seen = set()
     for name, used, reason in missing(plan, objects):
-        if name in names and (steps[name].task, reason) not in seen:
+        if name in names and loops(steps[name]) <= names and (steps[name].task, reason) not in seen:
             seen.add((steps[name].task, reason))
             task = tasks[steps[name].task]
             help_ = "give it by --secrets FILE: YAML such as `secrets: {NAME: {KEY: value}}`"
@@ -123,18 +123,13 @@ def begin(
             time.time(),
             options.engine,
             parameters,
-            tuple(_waiting(node) for node in plan.nodes),
+            tuple(waiting(node, plan) for node in plan.nodes if not loops(node)),
         )
         (folder / "lock").touch()
     except BaseException:
         remove(folder)
         raise
     return folder, state
-
-
-def _waiting(node: Step | Import) -> StepState:
-    type_ = node.type if isinstance(node, Step) else "import"
-    return StepState(node.name, node.task, node.display_name, type_, after=before(node))
 
 
 def read_options(folder: Path) -> Options:
@@ -148,15 +143,45 @@ def read_options(folder: Path) -> Options:
 def again(state: RunState, plan: Plan) -> RunState:
     """The state of a run that is gone on with: what is done stays, all else waits, and all that follows from it."""
     by_name = {step.name: step for step in state.steps}
-    done = {name for name, step in by_name.items() if step.status in DONE}
-    anew = downstream(plan, frozenset(node.name for node in plan.nodes) - done)
+    done = {name for name, step in by_name.items() if step.status in SETTLED}
+    nodes = [node for node in plan.nodes if not loops(node)]
+    anew = downstream(plan, frozenset(node.name for node in nodes) - done)
     steps = []
-    for node in plan.nodes:
-        old, fresh = by_name.get(node.name), _waiting(node)
+    for node in nodes:
+        old, fresh = by_name.get(node.name), waiting(node, plan)
         if old is not None:
             fresh = replace(old, after=fresh.after) if node.name not in anew else replace(fresh, attempts=old.attempts)
         steps.append(fresh)
-    return replace(state, status="running", ended=None, steps=tuple(steps))
+        steps += _of_items(fresh, [step for step in state.steps if step.loop == node.name], anew)
+    return replace(state, status="running", ended=None, outcome="", steps=tuple(steps))
+
+
+def _of_items(loop: StepState, steps: list[StepState], anew: frozenset[str]) -> list[StepState]:
+    """What becomes of the steps that a loop has made; they are made again where its items may be others then."""
+    if loop.status in SETTLED:
+        return steps
+    if anew.intersection(loop.after):
+        return []
+    kept = {step.name for step in steps if step.status in SETTLED}
+    while lost := {step.name for step in steps if step.name in kept and not kept.issuperset(step.after)}:
+        kept -= lost
+    return [
+        step
+        if step.name in kept
+        else StepState(
+            step.name,
+            step.task,
+            step.display_name,
+            step.type,
+            after=step.after,
+            attempts=step.attempts,
+            within=step.within,
+            loop=step.loop,
+            number=step.number,
+            node=step.node,
+        )
+        for step in steps
+    ]
 
 
 def reuse(state: RunState, folder: Path, base: RunState, base_folder: Path, names: Iterable[str]) -> RunState:

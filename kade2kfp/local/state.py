@@ -13,13 +13,18 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from kade2kfp.steps.model import ArtifactType, Kind
 
-StepStatus = Literal["waiting", "running", "succeeded", "cached", "reused", "failed", "skipped", "cancelled"]
+StepStatus = Literal[
+    "waiting", "running", "succeeded", "cached", "reused", "failed", "skipped", "not-taken", "cancelled"
+]
 """`cached`: taken from an earlier run with equal inputs; `reused`: taken from an earlier run because that was asked for;
-`skipped`: a step before it did not succeed, or it was not asked for."""
+`skipped`: a step before it did not succeed, or it was not asked for; `not-taken`: it is in a branch that was not taken."""
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "interrupted"]
 """`interrupted` is never stored: a run said to be running whose runner is gone."""
+Outcome = Literal["", "succeeded", "failed", "cancelled"]
 DONE: frozenset[StepStatus] = frozenset({"succeeded", "cached", "reused"})
-ENDED: frozenset[StepStatus] = DONE | {"failed", "skipped", "cancelled"}
+SETTLED: frozenset[StepStatus] = DONE | {"not-taken"}
+"""As it should be: what comes after may run."""
+ENDED: frozenset[StepStatus] = SETTLED | {"failed", "skipped", "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,16 @@ class StepState:
     note: str = ""
     """One line for the reader: why it was skipped, which run it was taken from."""
     cache_key: str = ""
+    within: tuple[tuple[str, Literal["then", "else"]], ...] = ()
+    """The branches that it is in: names of choices, and the side."""
+    loop: str = ""
+    """The name of the loop that has made it for an item."""
+    number: int = 0
+    """Which item that is, counted from 0."""
+    node: str = ""
+    """The node of the plan that it was made of."""
+    at_once: int = 0
+    """For how many items a loop's steps run at the same time; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,9 @@ class RunState:
     steps: tuple[StepState, ...]
     ended: float | None = None
     note: str = ""
-    """One line for the reader: why it was stopped."""
+    """One line for the reader: why it was stopped, and what became of its exit task where that did not succeed."""
+    outcome: Outcome = ""
+    """How all but the exit task has ended; empty before."""
     version: Literal[1] = 1
 
     def step(self, name: str) -> StepState:

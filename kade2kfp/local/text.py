@@ -27,6 +27,28 @@ def value_text(value: Json) -> str:
     return _json(value)
 
 
+def item_text(item: Json, key: str | None) -> str:
+    """An item of a loop, or one key of it, as the text that KFP's driver makes of it (metadata/converter.go, PbValueToText).
+
+    Raises KeyError where the item is no object, or one without the key.
+    """
+    if key is None:
+        match item:
+            case bool() | str() | None:
+                return value_text(item)
+            case int() | float():
+                return format(Decimal(repr(float(item))).normalize(), "f")
+        return _json(item)
+    # The driver reads the item's text (expression/expression.go, Select).
+    try:
+        found = json.loads(item_text(item, None))
+    except ValueError:
+        raise KeyError(key) from None
+    if not isinstance(found, dict):
+        raise KeyError(key)
+    return item_text(found[key], None)
+
+
 def _json(value: Json) -> str:
     """JSON as Go's encoding/json writes it: keys sorted, and escaped what HTML and JavaScript would take for their own."""
     match value:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kfp import dsl
 from kfp.compiler import compiler_utils
-from kfp.dsl import pipeline_channel, pipeline_task, structures
+from kfp.dsl import pipeline_task, structures
 
 from kade2kfp.lowering.text import CannotLowerError, display, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.lowering.values import (
     IMPORTED,
     METRICS,
+    STATUS,
     Graph,
     Inputs,
     Outputs,
     Placeholders,
+    artifact_channel,
     channel,
     input_names,
     whole,
@@ -24,7 +27,7 @@ from kade2kfp.lowering.values import (
 from kade2kfp.steps import quantity
 from kade2kfp.steps.command import container_command, plain_env
 from kade2kfp.steps.model import ArtifactOutput, Import, Resources, Step
-from kade2kfp.steps.sources import Text, sources
+from kade2kfp.steps.sources import Source, Text, sources
 
 
 def step_task(step: Step, graph: Graph) -> Any:
@@ -121,7 +124,7 @@ def _called(name: str, component: Any, arguments: dict[str, Any], display_name: 
 
 
 def _declared_inputs(step: Step, inputs: Inputs, graph: Graph) -> dict[str, Any]:
-    declared = {name: structures.InputSpec(parameter_type(source.type)) for source, name in inputs.values.items()}
+    declared = {name: structures.InputSpec(_input_type(source)) for source, name in inputs.values.items()}
     for arrived in step.inputs:
         declared[inputs.artifacts[arrived.name]] = structures.InputSpec(artifact_type(arrived.type))
     if step.cache_key:
@@ -134,6 +137,10 @@ def _declared_inputs(step: Step, inputs: Inputs, graph: Graph) -> dict[str, Any]
             added = compiler_utils.additional_input_name_for_pipeline_channel(channel(source, graph))
             declared[added] = structures.InputSpec("String")
     return declared
+
+
+def _input_type(source: Source) -> str:
+    return dsl.PipelineTaskFinalStatus.__name__ if source == STATUS else parameter_type(source.type)
 
 
 def _declared_outputs(step: Step, outputs: Outputs) -> dict[str, Any]:
@@ -151,21 +158,12 @@ def _declared_outputs(step: Step, outputs: Outputs) -> dict[str, Any]:
 
 
 def _arguments(step: Step, inputs: Inputs, graph: Graph) -> dict[str, Any]:
-    arguments = {name: channel(source, graph) for source, name in inputs.values.items()}
-    produced = {node.name: node for node in graph.plan.nodes}
+    given = {STATUS} if step.name == graph.plan.on_exit else set()
+    arguments = {name: channel(source, graph) for source, name in inputs.values.items() if source not in given}
     for arrived in step.inputs:
-        producer = produced[arrived.step]
-        if isinstance(producer, Import):
-            key, type_ = IMPORTED, producer.type
-        else:
-            key = graph.outputs[arrived.step].artifacts[arrived.output]
-            type_ = next(
-                (o.type for o in producer.outputs if isinstance(o, ArtifactOutput) and o.name == arrived.output),
-                "Metrics",
-            )
-        arguments[inputs.artifacts[arrived.name]] = pipeline_channel.create_pipeline_channel(
-            key, artifact_type(type_), task_name=arrived.step
-        )
+        # An artifact leaves under one type, and what arrives is of that (document.md, Arrows).
+        end = (arrived.step, arrived.output)
+        arguments[inputs.artifacts[arrived.name]] = artifact_channel(end, arrived.type, graph)
     if step.cache_key:
         arguments[inputs.cache_key] = step.cache_key
     return arguments

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kfp import dsl
 from kfp.dsl import pipeline_channel, placeholders
 
 from kade2kfp.lowering.text import CannotLowerError, plain
-from kade2kfp.lowering.types import parameter_type
+from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.steps.command import plain_env
-from kade2kfp.steps.model import ArtifactOutput, EnvValue, Import, Plan, Step
-from kade2kfp.steps.sources import Arrived, Output, Param, RunInfo, Source, Text, literal, sources
+from kade2kfp.steps.model import (
+    ArtifactOutput,
+    ArtifactType,
+    Choice,
+    CollectedValue,
+    EnvValue,
+    Import,
+    Loop,
+    Node,
+    Plan,
+    Step,
+)
+from kade2kfp.steps.sources import Arrived, Constant, Item, Output, Param, RunInfo, Source, Text, literal, sources
 
 IMPORTED = "artifact"
 METRICS = "metrics"
@@ -36,6 +47,8 @@ _TAKEN = (
 # The driver adds this artifact itself where logs are published (backend/src/v2/driver/driver.go, provisionOutputs).
 _LOGS = "executor-logs"
 _RUN_INFO = {"id": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "name": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
+STATUS = RunInfo("status")
+"""How the run has ended. No task of the plan gives it: KFP fills it in for an exit task's input of its own type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,18 @@ class Inputs:
     cache_key: str
 
 
+End = tuple[str, str]
+"""A node of the plan, and one of its artifacts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What a group takes from outside: its input of each value and of each artifact, by KFP's name."""
+
+    values: Mapping[Source, str]
+    artifacts: Mapping[End, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """The plan with what its steps are called in KFP, and the tasks made so far."""
@@ -62,18 +87,35 @@ class Graph:
     plan: Plan
     outputs: Mapping[str, Outputs]
     tasks: dict[str, Any] = field(default_factory=dict)
+    surface: Surface = field(default_factory=lambda: Surface({}, {}))
+    """What comes from outside, where this is the graph of a group and not of the pipeline."""
+    item: Callable[[str | None], Any] | None = None
+    """The channel of the item, or of one key of it, where this is the graph of what a loop repeats."""
 
     @staticmethod
     def of(plan: Plan) -> Graph:
         """The graph of a plan, without tasks."""
         return Graph(plan, {node.name: output_names(node) for node in plan.nodes})
 
+    def within(self, surface: Surface) -> Graph:
+        """The graph of a group, without tasks."""
+        return replace(self, tasks={}, surface=surface, item=None)
 
-def output_names(node: Step | Import) -> Outputs:
+    def of_item(self, item: Callable[[str | None], Any]) -> Graph:
+        """The same graph for what a loop repeats in it; with the same tasks."""
+        return replace(self, item=item)
+
+
+def output_names(node: Node) -> Outputs:
     """KFP's names of what a node hands on; producer and consumers both ask here."""
     if isinstance(node, Import):
-        return Outputs({}, {})
-    unique = _unique([_LOGS])
+        return Outputs({"artifact": IMPORTED}, {})
+    if isinstance(node, Choice):
+        return Outputs({join.name: join.name for join in node.joins}, {})
+    if isinstance(node, Loop):
+        values = {one.name: one.name for one in node.collects if isinstance(one, CollectedValue)}
+        return Outputs({one.name: one.name for one in node.collects if one.name not in values}, values)
+    unique = unique_names([_LOGS])
     artifacts = {METRICS: unique(METRICS)} if node.metrics else {}
     parameters = {parameter.name: unique(parameter.name) for parameter in node.parameters}
     for output in node.outputs:
@@ -87,12 +129,15 @@ def output_names(node: Step | Import) -> Outputs:
 def input_names(step: Step) -> Inputs:
     """KFP's names of what a step takes in through its command: values by where they come from, then artifacts."""
     direct = {name for name, _ in plain_env(step)}
-    message = [step.gate.message] if step.gate else []
-    texts = [*step.command, *message, *(e.value for e in step.env if isinstance(e, EnvValue) and e.name not in direct)]
-    unique = _unique(_TAKEN)
+    texts = [
+        *step.command,
+        *_gate_texts(step),
+        *(e.value for e in step.env if isinstance(e, EnvValue) and e.name not in direct),
+    ]
+    unique = unique_names(_TAKEN)
     # Parameters keep their own names where any can.
     found = sorted(dict.fromkeys(sources(texts)), key=lambda source: not isinstance(source, Param))
-    values = {source: unique(_called(source)) for source in found}
+    values = {source: unique(called(source)) for source in found}
     artifacts = {arrived.name: unique(arrived.name) for arrived in step.inputs}
     return Inputs(values, artifacts, unique("cache-key"))
 
@@ -135,6 +180,8 @@ def channel(source: Source, graph: Graph) -> Any:
     The driver fills such a placeholder in only where it is the whole value of a task's input or of a claim's, secret's
     or config map's name (backend/src/v2/driver/resolve.go).
     """
+    if source in graph.surface.values:
+        return pipeline_channel.create_pipeline_channel(graph.surface.values[source], parameter_type(source.type))
     match source:
         case Param(name, type_):
             return pipeline_channel.create_pipeline_channel(name, parameter_type(type_))
@@ -143,9 +190,21 @@ def channel(source: Source, graph: Graph) -> Any:
             if key is None:
                 raise CannotLowerError(f"no step writes {name!r} of {step!r}")
             return pipeline_channel.create_pipeline_channel(key, parameter_type(type_), task_name=step)
+        case Constant(_, value):
+            return plain(value, "item")
         case RunInfo("id" | "name" as known):
             return _RUN_INFO[known]
+        case Item(item) if graph.item:
+            return graph.item(item)
     raise CannotLowerError(f"not carried yet: {source}")
+
+
+def artifact_channel(end: End, type_: ArtifactType, graph: Graph) -> Any:
+    """What the SDK takes for an artifact."""
+    if end in graph.surface.artifacts:
+        return pipeline_channel.create_pipeline_channel(graph.surface.artifacts[end], artifact_type(type_))
+    key = graph.outputs[end[0]].artifacts[end[1]]
+    return pipeline_channel.create_pipeline_channel(key, artifact_type(type_), task_name=end[0])
 
 
 def whole(text: Text, graph: Graph, what: str) -> Any:
@@ -178,18 +237,31 @@ def _only(text: Text, what: str) -> str | Source:
     return parts[0]
 
 
-def _called(source: Source) -> str:
+def _gate_texts(step: Step) -> list[Text]:
+    if step.gate is None:
+        return []
+    test = step.gate.only_if
+    compared = (test.left, test.right) if test else ()
+    return [step.gate.message, tuple(one for one in compared if isinstance(one, Source))]
+
+
+def called(source: Source) -> str:
+    """What an input for a source would be called."""
     match source:
         case Param(name):
             return name
         case Output(step, name):
             return f"{step}-{name}"
+        case Constant(name):
+            return name
         case RunInfo(known):
             return f"run-{known}"
+        case Item(item):
+            return f"item-{item}" if item else "item"
     raise CannotLowerError(f"not carried yet: {source}")
 
 
-def _unique(taken: Iterable[str]) -> Callable[[str], str]:
+def unique_names(taken: Iterable[str]) -> Callable[[str], str]:
     """A function that makes names legal for KFP and different from all that were asked before."""
     used = set(taken)
 

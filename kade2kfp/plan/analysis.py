@@ -15,6 +15,8 @@ from kade2kfp.plan.flows import Flow, flows
 from kade2kfp.plan.inherit import Settings, inherit
 from kade2kfp.plan.names import pipeline_slug, step_names
 from kade2kfp.plan.resolve import Resolution, known_values, resolve
+from kade2kfp.plan.run_time import arriving
+from kade2kfp.plan.turns import Sweeps, Turn, sweeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,17 @@ class Analysis:
     """The arrows that leave a task, by its id."""
     to_task: Mapping[str, tuple[Flow, ...]]
     """The arrows that come in, by the task's id."""
+    sweeps: Sweeps
+    turn: Turn | None = None
+    """The item that this is the view of, as plan.expand makes it: `names` are those of its steps, and texts hold the item."""
+
+    def giver_of(self, flow: Flow) -> str:
+        """The name of the step that gives what an arrow brings."""
+        return (flow.turn.steps if flow.turn else self.names)[flow.giver.id]
 
 
-def _index(all_flows: tuple[Flow, ...], end: Callable[[Flow], Task]) -> dict[str, tuple[Flow, ...]]:
+def index(all_flows: tuple[Flow, ...], end: Callable[[Flow], Task]) -> dict[str, tuple[Flow, ...]]:
+    """The arrows by the id of the task at one end."""
     rows: dict[str, list[Flow]] = {}
     for flow in all_flows:
         rows.setdefault(end(flow).id, []).append(flow)
@@ -64,7 +74,8 @@ def analyse(document: Document, given: Mapping[str, Any], folder: Path | None) -
         flows=arrows,
         contents=contents,
         folder=folder,
-        from_task=_index(arrows, lambda flow: flow.giver),
-        to_task=_index(arrows, lambda flow: flow.taker),
+        from_task=index(arrows, lambda flow: flow.giver),
+        to_task=index(tuple(arriving(document, flow) for flow in arrows), lambda flow: flow.taker),
+        sweeps=sweeps(document, names),
     )
     return analysis, unresolved + unread

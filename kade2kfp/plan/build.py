@@ -12,10 +12,18 @@ from kade2kfp.document.pipeline import Parameter, Volume
 from kade2kfp.document.shared import EnvVar, PullSecretRef, Resources, Retry, Task
 from kade2kfp.document.types import duration_seconds, number_text
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.candidates import candidates, compared_metrics
+from kade2kfp.plan.collect import with_collects
 from kade2kfp.plan.connect import Connections, artifact_names, connect
+from kade2kfp.plan.expand import expand
+from kade2kfp.plan.groups import Groups, groups_of
 from kade2kfp.plan.inherit import Setting, Settings
+from kade2kfp.plan.loops import with_loops
+from kade2kfp.plan.regions import regions
+from kade2kfp.plan.run_time import loop_of
+from kade2kfp.plan.targets import iteration
 from kade2kfp.steps import model as steps
-from kade2kfp.steps.frame import Frame
+from kade2kfp.steps.frame import Candidate, Frame
 from kade2kfp.steps.sources import Json, Output, RunInfo, Text, sources
 from kade2kfp.tasks.gates import SHARED
 
@@ -26,19 +34,14 @@ TOOLBOX_IMAGE = "python:3.11-slim"
 def build(analysis: Analysis) -> steps.Plan:
     """The plan of a document that has no errors; tasks that cannot be carried out yet are left out."""
     document, pipeline = analysis.document, analysis.document.pipeline
-    nodes: list[steps.Node] = []
-    artifacts, metric_keys = artifact_names(analysis), _metric_keys(analysis)
-    for task in document.tasks:
-        if not task.unsupported():
-            connections = connect(analysis, task, artifacts)
-            nodes += _nodes(analysis, task, connections, metric_keys.get(task.id, ()))
+    nodes = _all_nodes(analysis)
     return steps.Plan(
         name=analysis.slug,
         display_name=pipeline.name,
         description=pipeline.description or "",
         parameters=tuple(_parameter(analysis, one) for one in document.parameters),
         claims=tuple(_claim(analysis, volume, nodes) for volume in document.volumes),
-        nodes=tuple(nodes),
+        nodes=nodes,
         toolbox_image=toolbox_image(analysis),
         scheduling=_toolbox_scheduling(analysis),
         pull_secrets=_pull_secrets(analysis, document.defaults.image_pull_secrets or ()),
@@ -47,7 +50,39 @@ def build(analysis: Analysis) -> steps.Plan:
         if pipeline.time_to_live
         else 0,
         labels=tuple((pipeline.labels or {}).items()),
+        on_exit=analysis.names[pipeline.on_exit] if pipeline.on_exit else "",
     )
+
+
+def _all_nodes(analysis: Analysis) -> tuple[steps.Node, ...]:
+    artifacts, metric_keys, found = artifact_names(analysis), _metric_keys(analysis), regions(analysis)
+    groups: dict[int, Groups] = {}
+    nodes: list[steps.Node] = []
+    all_views = expand(analysis)
+    for id_, views in all_views.items():
+        task = analysis.document.task(id_)
+        if task is None or task.unsupported():
+            continue
+        if iteration(analysis.document, task) and not views[0].turn and not loop_of(analysis.document, task):
+            continue
+        for view in views:
+            if id(view) not in groups:
+                groups[id(view)] = groups_of(view, artifacts, found)
+            connections = connect(view, task, artifacts, groups[id(view)])
+            chosen_from = candidates(view, task, artifacts)
+            made = _nodes(view, task, connections, metric_keys.get(id_, ()), chosen_from, analysis.names[id_])
+            nodes += (_grouped(node, groups[id(view)]) for node in made)
+    image, scheduling = toolbox_image(analysis), _toolbox_scheduling(analysis)
+    secrets = _pull_secrets(analysis, analysis.document.defaults.image_pull_secrets or ())
+    collecting = with_collects(analysis, nodes, (image,), scheduling, secrets)
+    return with_loops({id_: views[0] for id_, views in all_views.items()}, collecting)
+
+
+def _grouped(node: steps.Node, groups: Groups) -> steps.Node:
+    within = groups.within(node.task)
+    if isinstance(node, steps.Choice):
+        return replace(node, within=within, joins=groups.made.get(node.task, ()))
+    return replace(node, within=within)
 
 
 def toolbox_image(analysis: Analysis) -> str:
@@ -111,7 +146,12 @@ def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> s
 
 
 def _nodes(
-    analysis: Analysis, task: Task, connections: Connections, metric_keys: tuple[str, ...]
+    analysis: Analysis,
+    task: Task,
+    connections: Connections,
+    metric_keys: tuple[str, ...],
+    chosen_from: tuple[Candidate, ...],
+    name: str,
 ) -> tuple[steps.Node, ...]:
     frame = Frame(
         step=_step(analysis, task, analysis.settings[task.id], connections),
@@ -120,6 +160,9 @@ def _nodes(
         contents=analysis.contents,
         toolbox_image=toolbox_image(analysis),
         metric_keys=metric_keys,
+        candidates=chosen_from,
+        items=analysis.resolution.items,
+        name=name,
     )
     nodes = task.nodes(frame)
     return tuple(
@@ -129,12 +172,14 @@ def _nodes(
 
 
 def _metric_keys(analysis: Analysis) -> dict[str, tuple[str, ...]]:
-    """The metrics that are referred to, by the id of the task that has them."""
+    """The metrics that are referred to or compared, by the id of the task that has them."""
     keys: dict[str, set[str]] = {}
     for reference in analysis.resolution.references:
         source = reference.target.source
         if isinstance(source, Output) and source.name.startswith("metric-"):
             keys.setdefault(reference.target.task, set()).add(source.name.removeprefix("metric-"))
+    for id_, key in compared_metrics(analysis):
+        keys.setdefault(id_, set()).add(key)
     return {task: tuple(sorted(found)) for task, found in keys.items()}
 
 
@@ -148,7 +193,7 @@ def _step(analysis: Analysis, task: Task, settings: Settings, connections: Conne
     return steps.Step(
         task=task.id,
         name=analysis.names[task.id],
-        display_name=task.name or task.id,
+        display_name=f"{task.name or task.id} ({analysis.turn.label})" if analysis.turn else task.name or task.id,
         image=resolution.text(image.at, image.value) if image else (),
         command=(),
         description=task.description or "",
@@ -174,6 +219,7 @@ def _step(analysis: Analysis, task: Task, settings: Settings, connections: Conne
         annotations=tuple(setting.value for setting in settings.annotations),
         retry=_retry(analysis, fields.get("retry")),
         timeout=_seconds(analysis, timeout.value, timeout.at) if timeout else 0,
+        files=connections.files,
         after=connections.after,
         always=task.run_when == "always",
     )
@@ -252,7 +298,7 @@ def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
     of_run = of_run or any(True for _ in sources(_object_names(step)))
     downloads_unverified = task.type == "loadData" and getattr(task, "sha256", None) is None
     # A task that runs whatever happened is there for what it does, not for what it leaves.
-    always = task.run_when == "always"
+    always = task.run_when == "always" or task.id == analysis.document.pipeline.on_exit
     return (
         all(one.read_only for one in mounts)
         and not on_volume

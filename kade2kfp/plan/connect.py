@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kade2kfp.document.shared import CommandTask, Task, TaskVolume
 from kade2kfp.document.types import inside
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.expand import earlier_turn, indexes_of
 from kade2kfp.plan.flows import Flow
+from kade2kfp.plan.groups import ArtifactNames, Groups
 from kade2kfp.plan.names import slug, unique
 from kade2kfp.plan.targets import outputs_of
 from kade2kfp.steps.model import (
@@ -16,6 +18,7 @@ from kade2kfp.steps.model import (
     ArtifactOutput,
     ArtifactType,
     ClaimMount,
+    EmbeddedFile,
     EmptyDirMount,
     Mount,
     SecretMount,
@@ -23,8 +26,6 @@ from kade2kfp.steps.model import (
 )
 from kade2kfp.tasks.notebook import EXECUTED
 
-ArtifactNames = Mapping[str, Mapping[tuple[str, ArtifactType], str]]
-"""The names of the artifacts that leave each task, by its id, and then by path and type."""
 RESERVED_OUTPUTS = ("metrics", "executor-logs", "decision", "by", EXECUTED)
 
 
@@ -37,29 +38,40 @@ class Connections:
     inputs: tuple[ArtifactInput, ...]
     outputs: tuple[ArtifactOutput | VolumeOutput, ...]
     after: tuple[str, ...]
+    files: tuple[EmbeddedFile, ...] = ()
 
 
-def connect(analysis: Analysis, task: Task, artifacts: ArtifactNames) -> Connections:
+def connect(analysis: Analysis, task: Task, artifacts: ArtifactNames, groups: Groups) -> Connections:
     """The connections of a task whose arrows have no errors; `artifacts` is what `artifact_names` gives."""
     own = [mount_of(analysis, setting.value) for setting in analysis.settings[task.id].volumes]
     leaving = [flow for flow in analysis.from_task.get(task.id, ()) if not flow.order_only]
     coming = [flow for flow in analysis.to_task.get(task.id, ()) if not flow.order_only]
+    if task.type == "select":  # its candidates lie at no path of the document (plan/candidates.py)
+        coming = []
     mounts = list(dict.fromkeys([*own, *volume_mounts(analysis, leaving, coming, own)]))
-    inputs = _inputs(analysis, coming, artifacts)
+    inputs = _inputs(analysis, coming, artifacts, groups)
     outputs = _outputs(analysis, leaving, own, artifacts.get(task.id, {}))
+    indexes = tuple(indexes_of(analysis, coming))
     return Connections(
         tuple(mounts),
-        _scratch(analysis, task, mounts, inputs, outputs),
+        _scratch(analysis, task, mounts, inputs, outputs, indexes),
         inputs,
         outputs,
-        tuple(
-            dict.fromkeys(
-                analysis.names[flow.giver.id]
-                for flow in analysis.to_task.get(task.id, ())
-                if flow.order_only or flow.volume
-            )
-        ),
+        tuple(dict.fromkeys(_waited_for(analysis, task, groups))),
+        indexes,
     )
+
+
+def _waited_for(analysis: Analysis, task: Task, groups: Groups) -> Iterator[str]:
+    """The names of what must have ended before, besides those that bring artifacts."""
+    for flow in analysis.to_task.get(task.id, ()):
+        if flow.order_only or flow.volume:
+            branch = flow.arrow.branch if flow.giver.type == "condition" else None
+            choice = groups.waited_for(flow.giver.id, task.id, branch, flow.turn)
+            if choice or not branch:
+                yield choice or analysis.giver_of(flow)
+    if earlier := earlier_turn(analysis, task):
+        yield groups.before(task.id, earlier)
 
 
 def mount_of(analysis: Analysis, volume: TaskVolume) -> Mount:
@@ -95,10 +107,11 @@ def location(analysis: Analysis, flow: Flow) -> ClaimMount:
     own = [mount_of(analysis, setting.value) for setting in analysis.settings[flow.giver.id].volumes]
     around = _around(flow.from_path, own)
     is_file = flow.kind == "file"
+    item = flow.turn.name if flow.turn else "_"
     if isinstance(around, ClaimMount) and around.claim == flow.volume:
         rest = flow.from_path[len(around.path) :].strip("/")
         return ClaimMount(flow.volume, "", "/".join(part for part in (around.sub_path, rest) if part), is_file=is_file)
-    return ClaimMount(flow.volume, "", f"{flow.giver.id}/_{flow.from_path}", in_run=True, is_file=is_file)
+    return ClaimMount(flow.volume, "", f"{flow.giver.id}/{item}{flow.from_path}", in_run=True, is_file=is_file)
 
 
 def volume_mounts(
@@ -145,14 +158,20 @@ def _names(arrows: Iterable[Flow]) -> dict[tuple[str, ArtifactType], str]:
     return dict(zip(keys, names, strict=True))
 
 
-def _inputs(analysis: Analysis, coming: list[Flow], artifacts: ArtifactNames) -> tuple[ArtifactInput, ...]:
-    arriving = [flow for flow in coming if not flow.volume]
+def _inputs(
+    analysis: Analysis, coming: list[Flow], artifacts: ArtifactNames, groups: Groups
+) -> tuple[ArtifactInput, ...]:
+    # Of several that lead into one path, a choice hands on the one that exists.
+    first = {flow.to_path: flow for flow in reversed(coming) if not flow.volume}
+    arriving = [flow for flow in coming if first.get(flow.to_path) is flow]
     names = unique(slug(flow.to_path) or "data" for flow in arriving)
     return tuple(
         ArtifactInput(
             name,
-            analysis.names[flow.giver.id],
-            artifacts[flow.giver.id][flow.from_path, flow.type],
+            *groups.ends.get(
+                (flow.taker.id, flow.to_path),
+                (analysis.giver_of(flow), artifacts[flow.giver.id][flow.from_path, flow.type]),
+            ),
             flow.to_path,
             flow.kind,
             flow.type,
@@ -182,6 +201,7 @@ def _scratch(
     mounts: list[Mount],
     inputs: tuple[ArtifactInput, ...],
     outputs: tuple[ArtifactOutput | VolumeOutput, ...],
+    indexes: tuple[EmbeddedFile, ...],
 ) -> tuple[str, ...]:
     """Folders that must be there, empty and writable, whoever the user is.
 
@@ -191,10 +211,11 @@ def _scratch(
     """
     ends: list[tuple[str, str]] = [(one.path, one.kind) for one in inputs]
     ends += [(one.path, one.kind) for one in outputs if isinstance(one, ArtifactOutput)]
-    if task.type == "loadData":
+    if task.type == "loadData" or (task.type == "select" and outputs):
         path: str = getattr(task, "path", "/")
         ends.append((path, "directory" if not any(end == (path, "file") for end in ends) else "file"))
     wanted = {path for path, kind in ends if kind == "directory"}
+    wanted |= {one.path.rpartition("/")[0] for one in indexes}
     parents = {path.rpartition("/")[0] for path, kind in ends if kind == "file"}
     if isinstance(task, CommandTask):
         written = [one.path for one in (*(task.outputs or ()), *(task.files or ()))] + (

@@ -9,6 +9,7 @@ from kade2kfp.document.pipeline import Arrow
 from kade2kfp.document.read import Document
 from kade2kfp.document.shared import Task
 from kade2kfp.document.types import kind_of_path
+from kade2kfp.plan.turns import Turn
 from kade2kfp.steps.model import ArtifactType, Kind
 
 
@@ -29,6 +30,8 @@ class Flow:
     to_kind: Kind = "directory"
     type: ArtifactType = "Artifact"
     volume: str = ""
+    turn: Turn | None = None
+    """The item whose step gives, where the giver is repeated; the pass plan/expand.py says it."""
 
     @property
     def order_only(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Set
 
 from kade2kfp.document.pipeline import Envelope
 from kade2kfp.document.shared import Task
+from kade2kfp.tasks.condition import CHOICE_END
+from kade2kfp.tasks.job import LOOP_ENDS, ForEach
 from kade2kfp.tasks.load_data import IMPORT_END
 
 DRIVER_END = "-driver"
@@ -33,13 +35,13 @@ def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """The names, numbered from the second on where they are equal: `train`, `train-2`."""
     used, result = set(taken), []
     for name in names:
-        candidate = _free(name, used)
+        candidate = free(name, used)
         used.add(candidate)
         result.append(candidate)
     return result
 
 
-def _free(name: str, taken: Set[str], ends: tuple[str, ...] = ("",)) -> str:
+def free(name: str, taken: Set[str], ends: tuple[str, ...] = ("",)) -> str:
     """The name, with a number if it must be, so that it is free with each of the ends."""
     candidate, number = name, 1
     while any(candidate + end in taken for end in ends):
@@ -55,11 +57,19 @@ def step_names(tasks: Iterable[Task]) -> dict[str, str]:
     taken: set[str] = set()
     for task in tasks:
         if task.id not in names:
-            ends: tuple[str, ...] = ("", IMPORT_END) if getattr(task, "scheme", "") == "store" else ("",)
-            ends += tuple(end + DRIVER_END for end in ends)
-            names[task.id] = _free(step_slug(slug(task.name or "") or task.id), taken, ends)
+            ends = ends_of(task)
+            names[task.id] = free(step_slug(slug(task.name or "") or task.id), taken, ends)
             taken.update(names[task.id] + end for end in ends)
     return names
+
+
+def ends_of(task: Task) -> tuple[str, ...]:
+    """What stands behind the name of a task's step in the names that the step takes up."""
+    ends: tuple[str, ...] = ("", IMPORT_END) if getattr(task, "scheme", "") == "store" else ("",)
+    ends += (CHOICE_END,) if getattr(task, "approval", None) else ()
+    each: ForEach | None = getattr(task, "for_each", None)
+    ends += LOOP_ENDS if each and isinstance(each.items, str) else ()
+    return ends + tuple(end + DRIVER_END for end in ends)
 
 
 def pipeline_slug(pipeline: Envelope) -> str:

@@ -54,9 +54,9 @@ def _merged(
         branches |= found.get(before, frozenset())
         if branch:
             branches.add(branch)
-    return frozenset(
-        branch for branch in branches if (branch[0], "else" if branch[1] == "then" else "then") not in branches
-    )
+    # Whoever joins both branches of a condition is outside of those that lie in them, too.
+    joined = {branch for branch in branches if (branch[0], "else" if branch[1] == "then" else "then") in branches}
+    return frozenset(branch for branch in branches - joined if not joined & found.get(branch[0], frozenset()))
 
 
 def opposite(found: Mapping[str, frozenset[Branch]], one: Flow, other: Flow) -> bool:

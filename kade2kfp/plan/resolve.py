@@ -45,6 +45,8 @@ class Resolution:
     """References that are their field's whole string."""
     settled: Mapping[Pointer, Place] = field(default_factory=dict)
     """Places with a `{{` of which nothing is in doubt: no mistake, and at compile no item of an iteration."""
+    items: Mapping[Pointer, Any] = field(default_factory=dict)
+    """Values of known items, where a reference to one is its field's whole string and keeps its type."""
 
     def text(self, pointer: Pointer, raw: str | None) -> Text:
         """The text of a field that takes references at run time."""

@@ -173,6 +173,8 @@ def _of_task(
     name, kind = found
     inside, outside = iteration(document, task), iteration(document, holder)
     if inside is not None and (outside is None or outside[0] != inside[0]):
+        if isinstance(holder, Job | Condition) and document.is_torn(holder.place("for_each")):
+            return None
         kind = "array"
     return Target(Output(names[task.id], name, kind), kind, task.id)
 

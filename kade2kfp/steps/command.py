@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 from math import ceil
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kade2kfp.steps.model import ArtifactOutput, EnvValue, Gate, Step
 from kade2kfp.steps.script import embed
-from kade2kfp.steps.sources import Arrived, Json, Source, Text, any_source
+from kade2kfp.steps.sources import Arrived, Json, RunInfo, Source, Text, any_source
 
 # What Argo, Kubernetes or KFP's driver would take for its own is cut in between, and put together in the step:
 # Argo substitutes `{{...}}` (util/template), Kubernetes expands `$(VAR)` and folds `$$`, each twice
@@ -88,30 +88,48 @@ class Places(Protocol):
         """The port that a server of the step's listens on, for the one that the document says."""
 
 
-def pieces(text: Text, places: Places) -> list[str]:
+Piece = tuple[Literal["+", "s"], str]
+"""A piece of a text, and the operation of step.sh that appends it to the register."""
+_STATUS = RunInfo("status")
+
+
+def pieces(text: Text, places: Places) -> list[Piece]:
     """The text as pieces, none of which holds anything that would be replaced on its way; at least one.
 
-    Values count too: between a value and what stands beside it is a cut wherever the two could form something.
+    Values count too: between a value and what stands beside it is a cut wherever the two could form something. How the
+    run has ended is a piece of its own, never the last: the step makes a word of what KFP says.
     """
-    parts: list[str] = [""]
+    parts: list[Piece] = [("+", "")]
     after_value = False
     for is_value, part in _runs(text, places):
+        if part is None:
+            if not parts[-1][1]:
+                parts.pop()
+            parts += [("s", places.value(_STATUS)), ("+", "")]
+            after_value = False
+            continue
         first, *rest = [part] if is_value else _CUT.split(part)
+        before = parts[-1][1]
         starts_something = after_value and (is_value or first.startswith(("{", "$", "(", '"IfPresent":')))
-        if starts_something or (is_value and parts[-1].endswith(("{", "$"))):
-            parts.append(first)
+        if starts_something or (is_value and before.endswith(("{", "$"))):
+            parts.append(("+", first))
         else:
-            parts[-1] += first
-        parts += rest
+            parts[-1] = ("+", before + first)
+        parts += [("+", one) for one in rest]
         after_value = is_value
     return parts
 
 
-def _runs(text: Text, places: Places) -> Iterator[tuple[bool, str]]:
-    """The text as values and literals, each with whether it is a value; no two literals beside each other, none empty."""
+def _runs(text: Text, places: Places) -> Iterator[tuple[bool, str | None]]:
+    """The text as values and literals, each with whether it is a value; no two literals beside each other, none empty.
+
+    None stands for how the run has ended.
+    """
     for is_value, run in groupby(text, key=lambda part: not isinstance(part, str)):
         if is_value:
-            yield from ((True, _value(part, places)) for part in run if not isinstance(part, str))
+            for part in run:
+                if not isinstance(part, str):
+                    yield True, None if part == _STATUS else _value(part, places)
         elif joined := "".join(part for part in run if isinstance(part, str)):
             yield False, joined
 
@@ -160,35 +178,41 @@ def container_command(step: Step, places: Places) -> tuple[list[str], list[str]]
     """The container's command and args: Kubernetes' words, whatever the image's entrypoint is."""
     arguments = [pieces(argument, places) for argument in step.command]
     if not needs_script(step):
-        flat = [argument[0] for argument in arguments]
+        flat = [text for ((_, text),) in arguments]
         return flat[:1], flat[1:]
     args = list(_operations(step, places))
-    split = max((i + 1 for i, argument in enumerate(arguments) if len(argument) > 1), default=0)
+    split = _split(arguments)
     for argument in arguments[:split]:
         args += _operation("a", argument)
     args.append("--")
-    args += [argument[0] for argument in arguments[split:]]
+    args += [text for ((_, text),) in arguments[split:]]
     return ["sh", "-c", embed(letters(step)), "step"], args
+
+
+def _split(arguments: list[list[Piece]]) -> int:
+    """How many of the arguments have to come by operations: all up to the last that is in pieces."""
+    return max((i + 1 for i, argument in enumerate(arguments) if len(argument) > 1), default=0)
 
 
 def letters(step: Step) -> frozenset[str]:
     """The operations of step.sh that the step uses."""
     used = set(list(_operations(step, _NOWHERE))[::2])
-    if any(len(pieces(argument, _NOWHERE)) > 1 for argument in step.command):
-        used |= {"a", "+"}
+    arguments = [pieces(argument, _NOWHERE) for argument in step.command]
+    for argument in arguments[: _split(arguments)]:
+        used |= set(_operation("a", argument)[::2])
     return frozenset(used)
 
 
-def _operation(letter: str, parts: list[str]) -> list[str]:
+def _operation(letter: str, parts: list[Piece]) -> list[str]:
     """All parts but the last gathered in the register, then the operation with the last as its value."""
-    *first, last = parts
-    return [word for part in first for word in ("+", part)] + [letter, last]
+    *first, (_, last) = parts
+    return [word for piece in first for word in piece] + [letter, last]
 
 
 def _literal(letter: str, value: str) -> list[str]:
     """An operation whose register is taken: its value's pieces go in front of the value."""
-    *first, last = pieces((value,), _NOWHERE)
-    return [word for part in first for word in ("v", part)] + [letter, last]
+    *first, (_, last) = pieces((value,), _NOWHERE)
+    return [word for _, part in first for word in ("v", part)] + [letter, last]
 
 
 def _operations(step: Step, places: Places) -> Iterator[str]:
@@ -235,13 +259,21 @@ def _operations(step: Step, places: Places) -> Iterator[str]:
 
 
 def _gate(gate: Gate, step: Step, places: Places) -> Iterator[str]:
-    for part in pieces(gate.message, places):
-        yield from ("+", part)
-    ways = "csl" if gate.shared else "cl"
-    yield from ("g", f"{step.name} {gate.timeout} {gate.on_timeout} {gate.on_exit} {gate.on_reject} {ways}")
+    for piece in pieces(gate.message, places):
+        yield from piece
+    yield from ("g", f"{step.name} {gate.timeout} {gate.on_timeout} {gate.on_exit} {gate.on_reject} {gate.ways}")
+    if gate.only_if:
+        for operand, letter, spec in (
+            (gate.only_if.left, "T", f"{gate.only_if.type} {gate.only_if.operator}"),
+            (gate.only_if.right, "U", "-"),
+        ):
+            text = operand if isinstance(operand, Source) else _as_text(operand)
+            for piece in pieces((text,), places):
+                yield from piece
+            yield from (letter, spec)
     for value in gate.values:
-        for part in [] if value.required else pieces(("=" + _as_text(value.default),), places):
-            yield from ("+", part)
+        for piece in [] if value.required else pieces(("=" + _as_text(value.default),), places):
+            yield from piece
         yield from ("V", value.name)
     if step.jupyter:
         yield from ("e", "JUPYTER_TOKEN_FILE=/kade/run/token")

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kade2kfp.diagnostics.model import Pointer
-from kade2kfp.steps.model import Import, Step
-from kade2kfp.steps.sources import Text
+from kade2kfp.steps.model import ArtifactInput, ClaimMount, Node, Step
+from kade2kfp.steps.sources import Json, Output, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a select may hand on: what it is called, the number that is compared, its data and all its metrics.
+
+    `file` is the name of a single file, empty for a folder. Data on a claim is seen at the mount's path.
+    """
+
+    name: str
+    metric: Output
+    data: ArtifactInput | ClaimMount
+    metrics: ArtifactInput
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A task's surroundings. `step` lacks only what the type itself says: the command, files, outputs."""
+    """A task's surroundings. `step` lacks only what the type itself says: the command, files, outputs.
+
+    `items` are values of known items, by where a reference to one is a field's whole text.
+    """
 
     step: Step
     text: Callable[[Pointer, str | None], Text]
     compile_text: Callable[[Pointer, str], str]
     contents: Mapping[Pointer, bytes]
     toolbox_image: str
+    name: str = ""
+    """The step's name without what tells it apart from the task's other steps."""
     metric_keys: tuple[str, ...] = ()
+    items: Mapping[Pointer, Json] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
 
 
-Nodes = tuple[Step | Import, ...]
+Nodes = tuple[Node, ...]

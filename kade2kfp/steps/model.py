@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kade2kfp.steps.sources import Json, Text, Type
+from kade2kfp.steps.sources import Json, Source, Text, Type
 
 Kind = Literal["file", "directory"]
 ArtifactType = Literal["Artifact", "Dataset", "Model", "Metrics", "HTML", "Markdown"]
@@ -95,7 +95,7 @@ class VolumeOutput:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactInput:
-    """An artifact, output `output` of the step or import `step`, that the step finds at `path`.
+    """An artifact, output `output` of the step or import `step` or join of the choice, that the step finds at `path`.
 
     `name` is unique among the step's inputs. An empty `path` leaves it where it arrives (`Arrived`). A file that goes into a directory has kind `file` and a path in it.
     """
@@ -175,6 +175,38 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One side of a choice, by the choice's name."""
+
+    choice: str
+    side: Literal["then", "else"]
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """What a loop repeats, by the loop's name."""
+
+    loop: str
+
+
+Within = tuple[Branch | Iteration, ...]
+"""The branches that a node is in, the outermost first, and the loop that repeats it."""
+
+
+Operand = Source | str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two operands of type `type`, and how they are compared; texts and booleans only by == and !=."""
+
+    left: Operand
+    operator: Literal["==", "!=", ">", ">=", "<", "<="]
+    right: Operand
+    type: Literal["number", "string", "boolean"]
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """A port that the step's command listens on, on loopback at least."""
 
@@ -201,7 +233,8 @@ class GateValue:
 class Gate:
     """How a step waits for a person (templates/gate.sh). `timeout` in seconds.
 
-    `shared` says that a folder of a volume is at /kade/shared, where a decision may be left too.
+    `ways` are those by which a decision may come: c, the run's ConfigMap; s, a folder of a volume at /kade/shared; l, a
+    file of the pod. Nobody is asked where there is an `only_if` that does not hold: that is a rejection.
     """
 
     timeout: int
@@ -210,7 +243,8 @@ class Gate:
     on_reject: Literal["fail", "route"] = "fail"
     message: Text = ()
     values: tuple[GateValue, ...] = ()
-    shared: bool = False
+    ways: str = "cl"
+    only_if: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +309,7 @@ class Step:
     jupyter: Jupyter | None = None
     ssh: Ssh | None = None
     ports: tuple[Port, ...] = ()
+    within: Within = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +321,73 @@ class Import:
     display_name: str
     uri: Text
     type: ArtifactType = "Artifact"
+    within: Within = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """An artifact that each side of a choice makes: that of the side that is taken. Each end is a node and its output."""
+
+    name: str
+    then: tuple[str, str]
+    otherwise: tuple[str, str]
+    type: ArtifactType = "Artifact"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of two branches runs: `then` where the comparison holds, else the other."""
+
+    task: str
+    name: str
+    display_name: str
+    test: Comparison
+    joins: tuple[Join, ...] = ()
+    after: tuple[str, ...] = ()
+    within: Within = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedValue:
+    """An array called `name` of what output `output` of node `node`, of type `type`, is for each item."""
+
+    name: str
+    node: str
+    output: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedArtifact:
+    """A folder called `name` with what artifact `output` of node `node` is for each item.
+
+    The item's data lies in a folder that has its number as its name, counted from 0; `file` is what a single file is called
+    there, empty for a folder. index.json says which item has which number.
+    """
+
+    name: str
+    node: str
+    output: str
+    type: ArtifactType = "Artifact"
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Repeats nodes for each item of an array that only a run knows; `parallelism` is how many at a time, 0 no limit.
+
+    The item is the source Item in texts of the nodes. Where one of them fails for an item, the other items go on, and the
+    loop has failed then. `collects` is what it hands on.
+    """
+
+    task: str
+    name: str
+    display_name: str
+    items: Source
+    parallelism: int = 0
+    collects: tuple[CollectedValue | CollectedArtifact, ...] = ()
+    after: tuple[str, ...] = ()
+    within: Within = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +425,7 @@ class PlanParameter:
     description: str = ""
 
 
-Node = Step | Import
+Node = Step | Import | Choice | Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,3 +446,5 @@ class Plan:
     timeout: int = 0
     time_to_live: int = 0
     labels: tuple[tuple[str, str], ...] = ()
+    on_exit: str = ""
+    """The name of the step that runs when all else has ended, however that was; nothing leads to it or from it."""

@@ -8,7 +8,7 @@ from functools import cache
 
 from kade2kfp.resources import read_text
 
-OPERATIONS = frozenset("+vaenfwijopOPdDqrmktgVJS")
+OPERATIONS = frozenset("+svaenfwijopOPdDqrmktgVJSTU")
 """The operations of templates/step.sh."""
 
 # What may go: in sh, spaces around these; in awk, spaces around strings, regular expressions and operators, and before

@@ -39,6 +39,19 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """A text of the document that is handed over beside the command, in which it would stand as well.
+
+    So the commands of many steps are one text: KFP keeps equal containers once
+    (backend/src/v2/compiler/argocompiler/argo.go, hashComponentContainer), and a step costs 1 KiB instead of 5.
+    """
+
+    name: str
+    value: str
+    type: Type = "string"
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What is known of the run itself: its id, its name, and in the exit task its status."""
 
@@ -69,7 +82,7 @@ class Arrived:
     input: str
 
 
-Source = Param | Output | Item | RunInfo | OneOf | Collect
+Source = Param | Output | Item | Constant | RunInfo | OneOf | Collect
 Text = tuple[str | Source | Arrived, ...]
 """Literal pieces, sources and places, to be written one after the other. `()` is the empty text."""
 

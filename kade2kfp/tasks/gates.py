@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.shared import CommandTask, Gate
 from kade2kfp.document.types import MAX_SECONDS, duration_seconds
 from kade2kfp.steps import model as steps
@@ -25,19 +26,8 @@ _REPLACED = re.compile(r"\{(?=\{)|\$(?=[$(])")
 
 
 def gated(task: CommandTask, gate: Gate, step: steps.Step, frame: Frame) -> steps.Step:
-    """The step with its gate.
-
-    KFP's backend puts the run's id in where it is the whole name of a config map (backend/src/v2/driver/resolve.go), and
-    Kubernetes brings a config map that is optional into a pod that runs already.
-    """
-    timeout = duration_seconds(frame.compile_text(gate.place("timeout"), gate.timeout)) if gate.timeout else None
-    mounts: list[steps.Mount] = [
-        steps.SecretMount("configMap", (RunInfo("id"),), GATE, optional=True),
-        steps.EmptyDirMount(RUN, "Memory", _RUN_SIZE),
-    ]
+    """The step of a container or notebook with its gate."""
     claim = next((mount.claim for mount in step.mounts if isinstance(mount, steps.ClaimMount)), None)
-    if claim is not None:
-        mounts.append(steps.ClaimMount(claim, SHARED, f".gates/{step.name}", in_run=True, read_only=True))
     values = tuple(
         steps.GateValue(
             one.name,
@@ -53,23 +43,45 @@ def gated(task: CommandTask, gate: Gate, step: steps.Step, frame: Frame) -> step
         for one in gate.values or ()
     )
     made = steps.Gate(
-        timeout or 0,
+        seconds(frame, gate.place("timeout"), gate.timeout),
         gate.on_timeout or "reject",
         gate.on_exit or "wait",
         gate.on_reject or "fail",
         frame.text(gate.place("message"), gate.message),
         values,
-        shared=claim is not None,
+        "csl" if claim is not None else "cl",
     )
+    if claim is not None:
+        shared = steps.ClaimMount(claim, SHARED, f".gates/{step.name}", in_run=True, read_only=True)
+        step = replace(step, mounts=(*step.mounts, shared))
+    waiting = waits(step, made)
+    return replace(waiting, timeout=step.timeout) if task.timeout else waiting
+
+
+def seconds(frame: Frame, at: Pointer, duration: str | None) -> int:
+    """A duration of the document in seconds; 0 where there is none."""
+    return duration_seconds(frame.compile_text(at, duration)) or 0 if duration else 0
+
+
+def waits(step: steps.Step, gate: steps.Gate) -> steps.Step:
+    """The step with a gate, what the gate looks at, and the outputs that its answer becomes.
+
+    KFP's backend puts the run's id in where it is the whole name of a config map (backend/src/v2/driver/resolve.go), and
+    Kubernetes brings a config map that is optional into a pod that runs already.
+    """
     answers: list[tuple[str, Type]] = [
         ("decision", "string"),
         ("by", "string"),
-        *((f"value-{one.name}", one.type) for one in values),
+        *((f"value-{one.name}", one.type) for one in gate.values),
     ]
     return replace(
         step,
-        gate=made,
-        mounts=(*step.mounts, *mounts),
+        gate=gate,
+        mounts=(
+            *step.mounts,
+            steps.SecretMount("configMap", (RunInfo("id"),), GATE, optional=True),
+            steps.EmptyDirMount(RUN, "Memory", _RUN_SIZE),
+        ),
         parameters=(
             *step.parameters,
             *(steps.ParameterOutput(name, f"{RUN}/out/{name}", type_) for name, type_ in answers),
@@ -79,10 +91,10 @@ def gated(task: CommandTask, gate: Gate, step: steps.Step, frame: Frame) -> step
             *step.annotations,
             ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
             ("kade2kfp/task", step.task),
-            (TOLD, _described(made, step)),
+            (TOLD, _described(gate, step)),
         ),
         retry=None,
-        timeout=step.timeout if task.timeout else min((timeout or 0) + _SPARE, MAX_SECONDS),
+        timeout=min(gate.timeout + _SPARE, MAX_SECONDS),
     )
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import Model, Takes
 from kade2kfp.document.shared import CommandTask
 from kade2kfp.document.types import CompileInteger, Id, integer_schema, kind_of
@@ -19,6 +18,10 @@ def _items(value: Any) -> Any:
     help_ = 'write the items themselves, such as ["a", "b"], or one reference: "{{params.grid}}"'
     context = {"found": kind_of(value), "help": help_}
     raise PydanticCustomError("K102", "expected a list or a reference, found {found}", context)
+
+
+LOOP_END, COLLECT_END, NOTHING_END = LOOP_ENDS = ("-loop", "-collect", "-nothing")
+"""What stands behind a step's name in those of its loop, of what collects for the loop, and of what does for an empty list."""
 
 
 class ForEach(Model):
@@ -42,7 +45,3 @@ class Job(CommandTask):
 
     type: Literal["job"] = Field(description="What the task is.")
     for_each: ForEach | None = Field(default=None, description="Repeat the job for each item.")
-
-    def unsupported(self) -> tuple[tuple[str, Pointer], ...]:
-        """Iterations are not lowered yet."""
-        return super().unsupported() + ((("`forEach`", self.place("for_each")),) if self.for_each else ())

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
-from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.shared import Task
-from kade2kfp.document.types import AbsolutePath
+from kade2kfp.document.types import AbsolutePath, inside, kind_of_path
+from kade2kfp.steps.frame import Candidate, Frame, Nodes
+from kade2kfp.steps.model import ArtifactInput, ClaimMount, Kind, Metrics, ParameterOutput, Step
+from kade2kfp.steps.python_text import embed_python
+from kade2kfp.steps.sources import Arrived, Text
+
+KEEP = "/kade/select"
+"""Where templates/select.py leaves what it finds out: a folder of the pod's own, writable for every user."""
 
 
 class Select(Task):
@@ -21,6 +29,53 @@ class Select(Task):
     )
     path: AbsolutePath = Field(description="Where the winner is.")
 
-    def unsupported(self) -> tuple[tuple[str, Pointer], ...]:
-        """It is not lowered yet."""
-        return (*super().unsupported(), ("a select", self.place("type")))
+    def nodes(self, frame: Frame) -> Nodes:
+        """A step in the toolbox that compares the candidates, and leaves the data of the best one at `path`."""
+        step = frame.step
+        kind = self.kind_at_path((one.path, one.kind) for one in step.outputs)
+        words: list[Text] = [("python3",), ("-c",), (embed_python("select.py"),)]
+        words += [(word,) for word in (self.mode or "max", self.metric, KEEP, self._how(step), self.path)]
+        for one in frame.candidates:
+            words += _words(one, kind)
+        return (
+            replace(
+                step,
+                image=(frame.toolbox_image,),
+                command=tuple(words),
+                inputs=tuple(_inputs(frame.candidates)),
+                mounts=(*step.mounts, *(one.data for one in frame.candidates if isinstance(one.data, ClaimMount))),
+                scratch=(*step.scratch, KEEP),
+                parameters=(
+                    ParameterOutput("winner", f"{KEEP}/winner", "string"),
+                    ParameterOutput("score", f"{KEEP}/score", "number"),
+                ),
+                metrics=Metrics(f"{KEEP}/metrics.json", frame.metric_keys),
+            ),
+        )
+
+    def kind_at_path(self, leaving: Iterable[tuple[str, Kind]]) -> Kind:
+        """What the winner becomes at `path`: what it leaves there as. `leaving` are paths and kinds of arrows or outputs."""
+        return next((kind for path, kind in leaving if path == self.path), kind_of_path(self.path))
+
+    def _how(self, step: Step) -> str:
+        """Links cost nothing; but what stays on a claim must not lead into this pod."""
+        claims = [one.path for one in step.mounts if isinstance(one, ClaimMount)]
+        if any(inside(self.path, one) or inside(one, self.path) for one in claims):
+            return "copy"
+        return "link" if step.outputs else "none"
+
+
+def _words(candidate: Candidate, kind: Kind) -> Iterator[Text]:
+    data = candidate.data
+    yield (candidate.name,)
+    yield (candidate.metric,)
+    yield (data.path,) if isinstance(data, ClaimMount) else (Arrived(data.name),)
+    yield (candidate.file if kind == "directory" else "",)
+    yield (Arrived(candidate.metrics.name),)
+
+
+def _inputs(candidates: tuple[Candidate, ...]) -> Iterator[ArtifactInput]:
+    for one in candidates:
+        if isinstance(one.data, ArtifactInput):
+            yield one.data
+        yield one.metrics

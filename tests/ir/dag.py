@@ -32,14 +32,41 @@ def run_dag(run: Run, dag: Execution) -> bool:
         while waits or running:
             ready = [name for name, wanted in waits.items() if set(wanted) <= set(states)]
             assert ready or running, f"a cycle: {sorted(waits)}"
-            for name in sorted(ready):
-                if all(states[one] == "succeeded" for one in waits.pop(name)):
-                    running[pool.submit(_with_hook, run, dag, name, hooks.get(name))] = name
-                else:
-                    states[name] = _record(run, Task(_path(dag, name), "not-run"))
+            ready = [name for name in sorted(ready) if not _omitted(run, dag, name, waits.pop(name), states)]
+            # Drivers of tasks that begin together have ended long before the first of their steps has.
+            for name in [name for name in ready if not _left_out(run, dag, name, hooks.get(name), states)]:
+                running[pool.submit(_with_hook, run, dag, name, hooks.get(name))] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                 states[running.pop(future)] = future.result()
     return "failed" not in states.values()
+
+
+def _omitted(run: Run, dag: Execution, name: str, wanted: list[str], states: dict[str, str]) -> bool:
+    if all(states[one] == "succeeded" for one in wanted):
+        return False
+    states[name] = _record(run, Task(_path(dag, name), "not-run"))
+    return True
+
+
+def _left_out(run: Run, dag: Execution, name: str, hook: str | None, states: dict[str, str]) -> bool:
+    """Whether the driver of a task finds that its condition does not hold; its execution is CANCELED then
+    (metadata/client.go, CreateExecution)."""
+    task = dag.component["dag"]["tasks"][name]
+    condition = task.get("triggerPolicy", {}).get("condition")
+    component = run.spec.components[task["componentRef"]["name"]]
+    if not condition or "importer" in _executor(run, task):
+        return False
+    try:
+        parameters, artifacts = resolve(name, task, component, dag)
+        if holds(condition, parameters):
+            return False
+    except DriverError:
+        return False
+    dag.children[name] = Execution(name, _path(dag, name), component, dag, parameters, artifacts, "CANCELED")
+    states[name] = _record(run, Task(_path(dag, name), "skipped", inputs=parameters))
+    if hook is not None:
+        _record(run, Task(_path(dag, hook), "not-run"))
+    return True
 
 
 def _path(dag: Execution, name: str) -> str:
@@ -54,18 +81,21 @@ def _record(run: Run, task: Task) -> str:
 def _with_hook(run: Run, dag: Execution, name: str, hook: str | None) -> str:
     """Run a task, then its exit hook: a lifecycle hook of the executor's or sub-DAG's node (addExitTask), so it runs
     however that ended, and does not where there was none: skipped, not run, or refused by its driver. Loops and
-    importers are compiled without it."""
+    importers are compiled without it.
+
+    How the hook ends is of no consequence: Argo goes by the phases of a DAG's own tasks (Argo 4.0.5,
+    workflow/controller/dag.go, evaluateDependsLogic and assessDAGPhase, for which a hook is no target)."""
     state = run_task(run, dag, name)
     if hook is None:
         return state
     task = dag.component["dag"]["tasks"][name]
     child = dag.children.get(name)
-    started = child is not None and child.state in ("COMPLETE", "FAILED") and "parameterIterator" not in task
-    if not started or "importer" in _executor(run, task):
+    started = child is not None and ("dag" in child.component or child.state in ("COMPLETE", "FAILED"))
+    if not started or "parameterIterator" in task or "importer" in _executor(run, task):
         _record(run, Task(_path(dag, hook), "not-run"))
         return state
-    hooked = run_task(run, dag, hook)
-    return "failed" if "failed" in (state, hooked) else state
+    run_task(run, dag, hook)
+    return state
 
 
 def _executor(run: Run, task: Any) -> Any:
@@ -92,14 +122,12 @@ def _guarded(path: str, made: Callable[[], Task]) -> Task:
 
 
 def _driven(run: Run, dag: Execution, name: str, task: Any, component: Any, path: str) -> Task:
-    """What a task's driver does: inputs, the condition; then a step, a DAG or a loop."""
+    """What a task's driver does: inputs, the condition (see _left_out); then a step, a DAG or a loop."""
     parameters, artifacts = resolve(name, task, component, dag)
     child = Execution(name, path, component, dag, parameters, artifacts)
     condition = task.get("triggerPolicy", {}).get("condition")
-    if condition and not holds(condition, parameters):
-        child.state = "CANCELED"
-        dag.children[name] = child
-        return Task(path, "skipped", inputs=parameters)
+    if condition:
+        holds(condition, parameters)
     if "parameterIterator" in task:
         return _loop(run, dag, child, task)
     dag.children[name] = child
@@ -110,7 +138,6 @@ def _body(run: Run, child: Execution, task: Any) -> Task:
     if "dag" not in child.component:
         return step(run, child, task)
     succeeded = run_dag(run, child)
-    child.state = "COMPLETE" if succeeded else "FAILED"
     return Task(child.path, "succeeded" if succeeded else "failed", inputs=child.parameters)
 
 
@@ -134,6 +161,5 @@ def _loop(run: Run, dag: Execution, loop: Execution, task: Any) -> Task:
 
     with ThreadPoolExecutor(max_workers=limit or max(len(found), 1)) as pool:
         states = list(pool.map(iteration, range(len(found))))
-    loop.state = "FAILED" if "failed" in states else "COMPLETE"
     state: State = "failed" if "failed" in states else "succeeded"
     return Task(loop.path, state, inputs=loop.parameters, parallelism=limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,10 +50,28 @@ def resolve(
         literals = defined.get(key, {}).get("literals")
         if literals and value not in literals:
             raise DriverError(f"parameter {key!r} of {name!r}: {value!r} is none of {literals}")
-        parameters[key] = value
+        selector = source.get("parameterExpressionSelector")
+        parameters[key] = selected(value, selector, key) if selector else value
     artifacts = {key: artifact(source, dag) for key, source in given.get("artifacts", {}).items()}
     iterator = task.get("parameterIterator", {})
     return converted(parameters, defined, {iterator.get("itemInput")}, unset), artifacts
+
+
+def selected(value: Any, selector: str, key: str) -> Any:
+    """What a CEL expression selects of a value (handleParameterExpressionSelector; expression/expression.go, Select).
+
+    `string_value` is the value's text, whatever it is; the SDK writes nothing but one key of an object.
+    """
+    form = re.fullmatch(r'parseJson\(string_value\)\[("(?:[^"\\]|\\.)*")\]', selector)
+    assert form, f"the SDK writes no selector {selector!r}"
+    name = json.loads(form[1])
+    try:
+        found = json.loads(to_text(value))
+    except ValueError as error:
+        raise DriverError(f"parameter {key!r}: {selector!r}: {error}") from error
+    if not isinstance(found, dict) or name not in found:
+        raise DriverError(f"parameter {key!r}: {selector!r}: no such key: {name}")
+    return found[name]
 
 
 def converted(

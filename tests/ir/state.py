@@ -118,6 +118,22 @@ class Execution:
     iterations: int | None = None
 
 
+def tell_dags(dag: Execution | None) -> None:
+    """What the launcher of a step does at its end: a DAG, and those around it, are COMPLETE or FAILED if that can be told
+    (metadata/client.go, UpdateDAGExecutionsState). Nobody else does it, so a DAG whose last task was no step that ran stays
+    RUNNING in MLMD: a branch not taken, an importer, a step from the cache, a pod that was killed."""
+    while dag is not None and dag.parent is not None:
+        expected = len(dag.component["dag"]["tasks"]) if dag.iterations is None else dag.iterations
+        states = [child.state for child in list(dag.children.values())]
+        if sum(state in ("COMPLETE", "CANCELED") for state in states) == expected:
+            dag.state = "COMPLETE"
+        elif "FAILED" in states:
+            dag.state = "FAILED"
+        else:
+            return
+        dag = dag.parent
+
+
 @dataclass
 class Run:
     """A run on its way."""

@@ -13,7 +13,7 @@ from .expand import RUN_NAME
 from .pod import add_workspace, patch
 from .pod import importer as importer_pod
 from .pod import step as step_pod
-from .state import DriverError, Execution, Run, Task
+from .state import DriverError, Execution, Run, Task, tell_dags
 from .texts import workspace_path
 from .volumes import NotStartedError
 
@@ -41,6 +41,7 @@ def step(run: Run, made: Execution, task: Mapping[str, Any]) -> Task:
     if not error:
         made.out_parameters = report["parameters"]
         made.out_artifacts = report["artifacts"]
+    tell_dags(made.parent)
     stored = {key: _stored(run, one["uri"]) for key, one in report["artifacts"].items()}
     return Task(
         made.path,

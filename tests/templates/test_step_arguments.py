@@ -206,3 +206,23 @@ def test_an_operation_that_was_not_embedded_is_named(shell: str) -> None:
     called = ["f" if word == "e" else word for word in start(shell, "e", "A=b", "--", "true")]
     done = subprocess.run(called, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (64, "kade2kfp: unknown operation f\n")
+
+
+ENDED = '{"error":{},"pipelineJobResourceName":"run-x","pipelineTaskName":"exit-handler-1","state":"%s"}'
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (ENDED % "COMPLETE", "succeeded"),
+        (ENDED % "FAILED", "failed"),
+        (ENDED % "RUNNING", "unknown"),
+        ("{}", "unknown"),
+        ("cancelled", "cancelled"),
+    ],
+)
+def test_how_the_run_has_ended_is_a_word(shell: str, status: str, word: str) -> None:
+    done = step(shell, "+", "E=", "s", status, "e", "!", "a", "sh", "a", "-c", "a", 'printf "%s\\n" "$E" "$@"', "a", "sh",
+                "s", status, "a", "", "+", "<", "s", status, "s", status, "a", ">", "--")  # fmt: skip
+    assert done.out.decode().split() == [f"{word}!", word, f"<{word}{word}>"]

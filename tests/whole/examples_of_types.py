@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .examples_of_fields import CHANGES, CONTENT, DATA, DIGEST, EDITORS, HOLDS, LATER, POD, SOURCE, TASK, Row
 
-_ALWAYS: Row = ({"runWhen": "always"}, {"runWhen": LATER})
+_ALWAYS: Row = ({"runWhen": "always"}, {"runWhen": CHANGES})
 _GATE = {
     "timeout": "77s",
     "onTimeout": "resume",
@@ -48,16 +48,16 @@ _GATED: Row = (
 _MANUAL = {"advance": "manual", "gate": {"timeout": "99s"}}
 _FOR_EACH: tuple[Row, ...] = (
     (
-        {"forEach": {"items": ["a"], "parallelism": 2}},
-        dict.fromkeys(("forEach", "forEach.items", "forEach.parallelism"), LATER),
+        {"forEach": {"items": ["a", "b", "the-item"], "parallelism": 2}},
+        {"forEach": ("t-the-item",), "forEach.items": ("t-the-item",), "forEach.parallelism": CHANGES},
     ),
     (
-        {"forEach": {"matrix": {"a": [1, 2]}, "exclude": [{"a": 1}]}},
-        {"forEach.matrix": LATER, "forEach.exclude": LATER},
+        {"forEach": {"matrix": {"a": ["the-item", 2]}, "exclude": [{"a": 2}]}},
+        {"forEach.matrix": ("t-the-item",), "forEach.exclude": CHANGES},
     ),
     (
-        {"forEach": {"each": "before"}, "^before": {"forEach": {"items": ["a"]}}},
-        {"forEach.each": LATER},
+        {"forEach": {"each": "before"}, "^before": {"forEach": {"items": ["the-item"]}}},
+        {"forEach.each": ("t-the-item",)},
     ),
 )
 _WORDS: tuple[Row, ...] = (
@@ -101,7 +101,7 @@ _COMMAND: tuple[Row, ...] = (
 TYPES: dict[str, tuple[Row, ...]] = {
     "loadData": (
         *TASK,
-        _ALWAYS,
+        ({"runWhen": "always"}, {"runWhen": "K509"}),
         ({"type": "loadData"}, {"type": CHANGES}),
         ({"image": "example.org/image:7"}, {"image": "K209"}),
         ({"inherit": False}, {"inherit": HOLDS}),
@@ -168,7 +168,7 @@ TYPES: dict[str, tuple[Row, ...]] = {
     ),
     "viewer": (
         *TASK,
-        _ALWAYS,
+        ({"runWhen": "always"}, {"runWhen": "K509"}),
         ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
         (
             {"logPath": "/logs", "command": ["the-tool"], "port": 8765, "paused": True, "timeToLive": "77s", "type": "viewer"},
@@ -203,7 +203,7 @@ TYPES: dict[str, tuple[Row, ...]] = {
     ),
     "condition": (
         *TASK,
-        _ALWAYS,
+        ({"runWhen": "always"}, {"runWhen": "K509"}),
         ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
         (
             {
@@ -226,11 +226,13 @@ TYPES: dict[str, tuple[Row, ...]] = {
     "select": (
         *TASK,
         ({"runWhen": "always"}, {"runWhen": "K509"}),
-        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
-        (
-            {"type": "select", "metric": "the-metric", "mode": "min", "path": "/the/path"},
-            dict.fromkeys(("type", "metric", "mode", "path"), LATER),
-        ),
+        ({"type": "select"}, {"type": CHANGES}),
+        ({"image": "example.org/image:7"}, {"image": "K209"}),
+        ({"inherit": False}, {"inherit": HOLDS}),
+        ({"cache": False}, {"cache": CHANGES}),
+        ({"metric": "the-metric"}, {"metric": ("the-metric",)}),
+        ({"mode": "min"}, {"mode": CHANGES}),
+        ({"path": "/the/path"}, {"path": ("/the/path",)}),
     ),
 }  # fmt: skip
 """Patches of the task `t`; `^before` patches the task before it, `^...` a field of the pipeline."""
@@ -242,7 +244,7 @@ OTHERS: dict[str, tuple[Row, ...]] = {
         ({"name": "The Name"}, {"name": ("the-name",)}),
         ({"slug": "the-slug"}, {"slug": ("the-slug",)}),
         ({"description": "What it does."}, {"description": ("What it does.",)}),
-        ({"onExit": "before", "arrows": []}, {"onExit": LATER}),
+        ({"onExit": "before", "arrows": []}, {"onExit": CHANGES}),
         (
             {
                 "schedule": {

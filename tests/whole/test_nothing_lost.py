@@ -30,7 +30,7 @@ BASES: dict[str, dict[str, Any]] = {
     "condition": {"test": {"left": 1, "operator": "==", "right": 1}},
     "select": {"metric": "a", "path": "/a", "^arrows": [{"fromTask": "before", "fromPath": "/a", "toTask": "t", "toPath": "/b"}], "^before": {"metrics": "/m.json"}},
 }  # fmt: skip
-COMPILED = ("loadData", "job", "container", "notebook")
+COMPILED = ("loadData", "job", "container", "notebook", "select", "condition")
 ROWS = {**OTHERS, **TYPES}
 
 

@@ -92,6 +92,7 @@ _ORDER: tuple[StepStatus, ...] = (
     "failed",
     "cancelled",
     "skipped",
+    "not-taken",
     "waiting",
 )
 
