@@ -22,6 +22,7 @@ from kade2kfp.lowering.values import (
     artifact_channel,
     channel,
     input_names,
+    joined_again,
     whole,
 )
 from kade2kfp.steps import quantity
@@ -51,7 +52,8 @@ def step_task(step: Step, graph: Graph) -> Any:
     task = _called(step.name, component, _arguments(step, inputs, graph), step.display_name)
     # The SDK's compiler sees which values the image and the resources are made from, but does not wait for them.
     task.register_pipeline_channels([channel(source, graph) for source in sources(_pod_texts(step))])
-    return task.set_caching_options(step.cache_key is not None)
+    # What comes from the cache starts no launcher.
+    return task.set_caching_options(step.cache_key is not None and not joined_again(step.within, graph))
 
 
 def import_task(node: Import, graph: Graph) -> Any:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kfp import dsl
-from kfp.dsl import graph_component, pipeline_channel, structures
+from kfp.dsl import graph_component, pipeline_channel, pipeline_task, structures
 
+from kade2kfp.lowering.pod import configure
 from kade2kfp.lowering.text import display, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
-from kade2kfp.lowering.values import End, Graph, Surface, artifact_channel, called, channel, unique_names
+from kade2kfp.lowering.values import End, Graph, Surface, artifact_channel, called, channel, joined_again, unique_names
 from kade2kfp.steps.model import Branch, Choice, ClaimMount, Iteration, Join, Loop, Node, Operand, Step, Within
 from kade2kfp.steps.sources import Constant, Item, Output, RunInfo, Source, Type, sources
 from kade2kfp.steps.texts import around, node_sources
+from kade2kfp.tasks.condition import PASS_END
 
 Side = Literal["then", "else"]
 Build = Callable[[Within, Graph], None]
@@ -133,10 +135,32 @@ def _branches(choice: Choice, kinds: Mapping[str, Type], graph: Graph, build: Bu
     if len(sides) > 1:
         with dsl.Else(name=sides[1]):
             build((*choice.within, Branch(choice.name, sides[1])), graph)
+    elif joined_again(choice.within, graph):
+        with dsl.Else(name=next(side for side in _SIDES if side not in sides)):
+            _pass(choice, graph)
     return {join.name: _one_of(join, graph) for join in choice.joins}
 
 
 _SIDES: tuple[Side, Side] = ("then", "else")
+
+
+def _pass(choice: Choice, graph: Graph) -> None:
+    """A step that does nothing, for a branch without any, so that the group around it is seen to end."""
+    step = Step(
+        task=choice.task,
+        name=f"{choice.name}{PASS_END}",
+        display_name="nothing",
+        image=(graph.plan.toolbox_image,),
+        command=(("true",),),
+        type="pass",
+        scheduling=graph.plan.scheduling,
+        pull_secrets=graph.plan.pull_secrets,
+    )
+    container = structures.ContainerSpecImplementation(image=graph.plan.toolbox_image, command=["true"], args=[])
+    component = structures.ComponentSpec(name=step.name, implementation=structures.Implementation(container=container))
+    task = pipeline_task.PipelineTask(component, {}, execution_caching_default=True)
+    task.set_caching_options(False)
+    configure(task, step, graph)
 
 
 def _has_nodes(choice: Choice, side: Side, graph: Graph) -> bool:

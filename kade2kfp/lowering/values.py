@@ -18,6 +18,8 @@ from kade2kfp.lowering.text import CannotLowerError, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.steps.command import plain_env
 from kade2kfp.steps.model import (
+    Within,
+    Branch,
     ArtifactOutput,
     ArtifactType,
     Choice,
@@ -197,6 +199,16 @@ def channel(source: Source, graph: Graph) -> Any:
         case Item(item) if graph.item:
             return graph.item(item)
     raise CannotLowerError(f"not carried yet: {source}")
+
+
+def joined_again(within: Within, graph: Graph) -> bool:
+    """Whether what is in these branches must end by a launcher: one of them is joined with its other side.
+
+    KFP's driver takes the output of the branch whose DAG is COMPLETE (backend/src/v2/driver/resolve.go, GetProducerTask), and
+    only a launcher makes it that (component/launcher_v2.go; metadata/client.go, UpdateDAGExecutionsState).
+    """
+    around = {branch.choice for branch in within if isinstance(branch, Branch)}
+    return any(isinstance(node, Choice) and bool(node.joins) and node.name in around for node in graph.plan.nodes)
 
 
 def artifact_channel(end: End, type_: ArtifactType, graph: Graph) -> Any:

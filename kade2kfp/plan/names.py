@@ -8,7 +8,7 @@ from collections.abc import Iterable, Set
 
 from kade2kfp.document.pipeline import Envelope
 from kade2kfp.document.shared import Task
-from kade2kfp.tasks.condition import CHOICE_END
+from kade2kfp.tasks.condition import CHOICE_END, PASS_END
 from kade2kfp.tasks.job import LOOP_ENDS, ForEach
 from kade2kfp.tasks.load_data import IMPORT_END
 
@@ -66,7 +66,9 @@ def step_names(tasks: Iterable[Task]) -> dict[str, str]:
 def ends_of(task: Task) -> tuple[str, ...]:
     """What stands behind the name of a task's step in the names that the step takes up."""
     ends: tuple[str, ...] = ("", IMPORT_END) if getattr(task, "scheme", "") == "store" else ("",)
-    ends += (CHOICE_END,) if getattr(task, "approval", None) else ()
+    if task.type == "condition":
+        asks = (CHOICE_END,) if getattr(task, "approval", None) else ()
+        ends += (*asks, *(end + PASS_END for end in (*asks, "")))
     each: ForEach | None = getattr(task, "for_each", None)
     ends += LOOP_ENDS if each and isinstance(each.items, str) else ()
     return ends + tuple(end + DRIVER_END for end in ends)

@@ -14,6 +14,8 @@ from kade2kfp.steps.sources import Output
 from kade2kfp.tasks.approvals import Approval, approved
 from kade2kfp.tasks.job import ForEach
 
+PASS_END = "-pass"
+"""What a step is called that stands for a branch with nothing in it, on a cluster."""
 CHOICE_END = "-choice"
 """What the choice of a condition with an approval is called, besides the step that asks."""
 Compared = Annotated[Any, Takes.RUN]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -88,8 +87,10 @@ def on_the_machine(
         at_once=2,
     )
     roots = {id_: folder / "claims" / (name or _WORKSPACE) for id_, name in volumes.items()}
+    # Groups are KFP's own, with all that it adds to them; a task in one is called by its own name.
+    steps = {name: name.rpartition("/")[2] for name, task in done.tasks.items() if task.pod is not None}
     return Done(
-        {name: of_machine(done, name) for name in done.tasks if name != ADDED},
+        {own: of_machine(done, name) for name, own in steps.items() if own != ADDED and not own.endswith("-pass")},
         {id_: without(tree(root, modes=True), RUN_ID) for id_, root in roots.items()},
     )
 
@@ -102,10 +103,7 @@ def of_machine(done: Outcome, name: str) -> Did:
         log = _masked("".join(line for line in lines if not line.startswith("launcher: ")))
     if task.state != "succeeded":
         return Did(task.state, task.exit_code, log=log)
-    # What nobody wrote, after a rejection, has a place in the store and nothing there.
-    artifacts = {
-        key: tree(path) for key, path in task.artifacts.items() if key != "executor-logs" and os.path.lexists(path)
-    }
+    artifacts = {key: tree(path) for key, path in task.artifacts.items() if key != "executor-logs"}
     if task.pod is not None and "importer" in json.dumps(task.pod["spec"]["containers"][-1].get("args", [])):
         log = None
     metrics = task.metadata.get("metrics") if "metrics" in artifacts else None
@@ -114,7 +112,7 @@ def of_machine(done: Outcome, name: str) -> Did:
         0,
         {name_of(key): _number(value) for key, value in task.parameters.items()},
         {key: float(value) for key, value in (metrics or {}).items()},
-        {name_of(key): one for key, one in artifacts.items()},
+        {name_of(key): one for key, one in artifacts.items() if one},
         log,
     )
 
@@ -144,10 +142,12 @@ def here(
 
 def of_state(state: RunState, run: Path, volumes: Mapping[str, Tree]) -> Done:
     """What a run of this machine has left."""
-    return Done({step.name: _of_step(state, run, step.name) for step in state.steps}, volumes)
+    ran = (step.name for step in state.steps if step.type != "condition" and step.status in _STATES)
+    return Done({name: _of_step(state, run, name) for name in ran}, volumes)
 
 
-_STATES = {"succeeded": "succeeded", "cached": "succeeded", "failed": "failed", "skipped": "not-run"}
+_STATES = {"succeeded": "succeeded", "cached": "succeeded", "failed": "failed"}
+"""Of tasks that ran: the others are on neither side."""
 
 
 def _of_step(state: RunState, run: Path, name: str) -> Did:
@@ -166,7 +166,8 @@ def _of_step(state: RunState, run: Path, name: str) -> Did:
         0,
         {name_of(key): _number(value) for key, value in step.outputs.items()},
         step.metrics,
-        {name_of(one.name): tree(run / one.stored) for one in step.artifacts},
+        # An empty folder does not arrive, and what nobody wrote has a place in the store and nothing there.
+        {name_of(one.name): found for one in step.artifacts if (found := tree(run / one.stored))},
         log,
     )
 

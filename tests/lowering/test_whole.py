@@ -86,7 +86,7 @@ def everything() -> Plan:
             "route",
             ("Is ", Output("train", "metric-acc", "number"), " {{enough}}?"),
             (GateValue("lr", "number", required=False, default=0.1), GateValue("why", "string", required=True)),
-            shared=True,
+            ways="csl",
         ),
         jupyter=Jupyter(8888, "/work"),
         ssh=Ssh(2222, "/kade/ssh/keys"),
@@ -267,7 +267,7 @@ FULL: dict[str, Any] = {
 OF_A_GATE = {"jupyter", "ssh"}
 # The document's own words for a step, which KFP has no place for. `compile` refuses what runs always; ports are told in an
 # annotation (kade2kfp/tasks/container.py).
-NOT_KFPS = {"task", "name", "type", "always", "ports"}
+NOT_KFPS = {"task", "name", "type", "always", "ports", "within"}
 
 
 def test_every_field_of_a_step_is_known_here() -> None:

@@ -53,7 +53,7 @@ def test_a_decision_may_lie_on_a_volume_where_there_is_one_and_nobody_prepares_i
     ]
     assert there.gate is not None
     assert none.gate is not None
-    assert (there.gate.shared, none.gate.shared) == (True, False)
+    assert (there.gate.ways, none.gate.ways) == ("csl", "cl")
     assert made.claims[0].run_folders == ()
 
 

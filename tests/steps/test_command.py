@@ -318,7 +318,7 @@ def test_a_default_is_one_whatever_it_is(default: Any, text: str) -> None:
 
 def test_the_ways_and_servers_of_a_gate_are_said() -> None:
     of = step(
-        gate=Gate(5, "resume", "advance", "route", shared=True), jupyter=Jupyter(8888, "/w"), ssh=Ssh(2222, "/k/a")
+        gate=Gate(5, "resume", "advance", "route", ways="csl"), jupyter=Jupyter(8888, "/w"), ssh=Ssh(2222, "/k/a")
     )
     assert operations(of, Values()) == [
         ("g", "", "t 5 resume advance route csl"),

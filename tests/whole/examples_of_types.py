@@ -65,6 +65,20 @@ _WORDS: tuple[Row, ...] = (
     ({"command": None, "script": "the script"}, {"script": ("the script",)}),
     ({"command": ["run"], "args": ["the-argument"]}, {"args": ("the-argument",)}),
 )
+_SAID_OF_IT = {
+    "id": ("comp-t",),
+    "name": ("The Name", "the-name"),
+    "description": EDITORS,
+    "position": EDITORS,
+    "ui": EDITORS,
+}
+
+
+def _of_condition(row: Row) -> Row:
+    """What all tasks may have, on a condition, which has no pod."""
+    return row[0], {path: _SAID_OF_IT.get(path.split(".")[0], "K209") for path in row[1]}
+
+
 _COMMAND: tuple[Row, ...] = (
     *TASK,
     _ALWAYS,
@@ -202,24 +216,33 @@ TYPES: dict[str, tuple[Row, ...]] = {
         ),
     ),
     "condition": (
-        *TASK,
+        *map(_of_condition, TASK),
         ({"runWhen": "always"}, {"runWhen": "K509"}),
-        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        ({"image": "example.org/image:7"}, {"image": "K209"}),
+        ({"cache": False}, {"cache": "K209"}),
+        ({"inherit": False}, {"inherit": HOLDS}),
         (
+            {"type": "condition", "test": {"left": 4242, "operator": ">=", "right": 4343}},
             {
-                "type": "condition",
-                "test": {"left": 1, "operator": ">=", "right": 2},
-                "approval": {"message": "the question", "timeout": "77s", "onTimeout": "resume"},
+                "type": CHANGES,
+                "test": CHANGES,
+                "test.left": (4242,),
+                "test.operator": (">=",),
+                "test.right": (4343,),
             },
+        ),
+        (
+            {"approval": {"message": "the question", "timeout": "77s", "onTimeout": "resume"}},
             {
-                **dict.fromkeys(("type", "test", "approval"), LATER),
-                **{f"test.{name}": LATER for name in ("left", "operator", "right")},
-                **{f"approval.{name}": LATER for name in ("message", "timeout", "onTimeout")},
+                "approval": ("the question",),
+                "approval.message": ("the question",),
+                "approval.timeout": ("t 77 resume",),
+                "approval.onTimeout": ("t 77 resume",),
             },
         ),
         (
             {"forEach": {"each": "before"}, "^before": {"forEach": {"items": ["a"]}}},
-            {"forEach": LATER, "forEach.each": LATER},
+            {"forEach": "K505", "forEach.each": "K505"},
         ),
         *((row, dict.fromkeys(found, "K504")) for row, found in _FOR_EACH[:2]),
     ),

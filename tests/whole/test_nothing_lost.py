@@ -27,7 +27,7 @@ BASES: dict[str, dict[str, Any]] = {
     "notebook": {"image": "busybox:1", "advance": "auto", "notebook": "/a.ipynb"},
     "viewer": {"logPath": "/logs"},
     "serving": {"framework": "sklearn", "^arrows": [{"fromTask": "before", "fromPath": "/a", "toTask": "t", "toPath": "/model"}]},
-    "condition": {"test": {"left": 1, "operator": "==", "right": 1}},
+    "condition": {"test": {"left": 1, "operator": "==", "right": 1}, "^behind": [{"id": "behind", "type": "job", "image": "busybox:1", "command": ["end"]}], "^arrows": [{"fromTask": "before", "toTask": "t"}, {"fromTask": "t", "toTask": "behind", "branch": "then"}]},
     "select": {"metric": "a", "path": "/a", "^arrows": [{"fromTask": "before", "fromPath": "/a", "toTask": "t", "toPath": "/b"}], "^before": {"metrics": "/m.json"}},
 }  # fmt: skip
 COMPILED = ("loadData", "job", "container", "notebook", "select", "condition")
@@ -56,7 +56,7 @@ def whole(root: str, patch: dict[str, Any], drop: str = "") -> dict[str, Any]:
     if root == "volume":
         made["task"]["volumes"] = [{"id": "nas", "mountPath": "/nas"}]
     return {
-        "tasks": [before, made["task"]],
+        "tasks": [before, made["task"], *more.get("^behind", [])],
         "arrows": more.get("^arrows", [made["arrow"]]),
         "parameters": [made["parameter"]],
         "volumes": [made["volume"]],
