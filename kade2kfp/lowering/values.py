@@ -18,10 +18,9 @@ from kade2kfp.lowering.text import CannotLowerError, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.steps.command import plain_env
 from kade2kfp.steps.model import (
-    Within,
-    Branch,
     ArtifactOutput,
     ArtifactType,
+    Branch,
     Choice,
     CollectedValue,
     EnvValue,
@@ -30,6 +29,7 @@ from kade2kfp.steps.model import (
     Node,
     Plan,
     Step,
+    Within,
 )
 from kade2kfp.steps.sources import Arrived, Constant, Item, Output, Param, RunInfo, Source, Text, literal, sources
 

@@ -27,7 +27,11 @@ BASES: dict[str, dict[str, Any]] = {
     "notebook": {"image": "busybox:1", "advance": "auto", "notebook": "/a.ipynb"},
     "viewer": {"logPath": "/logs"},
     "serving": {"framework": "sklearn", "^arrows": [{"fromTask": "before", "fromPath": "/a", "toTask": "t", "toPath": "/model"}]},
-    "condition": {"test": {"left": 1, "operator": "==", "right": 1}, "^behind": [{"id": "behind", "type": "job", "image": "busybox:1", "command": ["end"]}], "^arrows": [{"fromTask": "before", "toTask": "t"}, {"fromTask": "t", "toTask": "behind", "branch": "then"}]},
+    "condition": {
+        "test": {"left": 1, "operator": "==", "right": 1},
+        "^behind": [{"id": "behind", "type": "job", "image": "busybox:1", "command": ["end"]}],
+        "^arrows": [{"fromTask": "before", "toTask": "t"}, {"fromTask": "t", "toTask": "behind", "branch": "then"}],
+    },
     "select": {"metric": "a", "path": "/a", "^arrows": [{"fromTask": "before", "fromPath": "/a", "toTask": "t", "toPath": "/b"}], "^before": {"metrics": "/m.json"}},
 }  # fmt: skip
 COMPILED = ("loadData", "job", "container", "notebook", "select", "condition")
