@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "tests" / "MUTATIONS.md"
 # What judges a compiled pipeline without comparing it with a golden.
-FOLDERS = ("lowering", "steps", "ir", "judge", "whole")
+FOLDERS = ("lowering", "steps", "ir", "judge", "whole", "control")
 TIMEOUT = 900  # seconds, for one run of pytest
 
 

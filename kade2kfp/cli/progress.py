@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, TextIO, cast
 from kade2kfp.cli.runs import labels
 from kade2kfp.diagnostics.escape import terminal, width
 from kade2kfp.local.amounts import duration, number
-from kade2kfp.local.state import DONE, ENDED, RunState, StepState
+from kade2kfp.local.state import DONE, ENDED, WAITS, RunState, StepState
 from kade2kfp.steps.sources import Json
 
 if TYPE_CHECKING:
@@ -197,8 +197,8 @@ def changes(before: RunState | None, state: RunState) -> list[str]:
 
 
 def _waits(step: StepState) -> bool:
-    """Whether it waits for a person: a step that works says nothing of itself."""
-    return step.status == "running" and bool(step.attempts) and bool(step.note)
+    """Whether it waits for a person."""
+    return step.status == "running" and bool(step.attempts) and step.note.startswith(WAITS)
 
 
 def _change(old: StepState | None, step: StepState) -> str:
@@ -215,7 +215,7 @@ def _change(old: StepState | None, step: StepState) -> str:
         return terminal(step.note)
     if not step.attempts or (old is not None and old.attempts):
         return ""
-    return terminal(step.note) if step.note else "started"
+    return terminal(step.note) if _waits(step) else "started"
 
 
 def _end(step: StepState) -> str:

@@ -26,7 +26,7 @@ from kade2kfp.local.gates.standing import Opening, opening, reachable, standing_
 from kade2kfp.local.logs import TAIL, LogEnd, pump, tail
 from kade2kfp.local.places import Known
 from kade2kfp.local.secrets import masks
-from kade2kfp.local.state import Attempt, Failure, StepState, StepStatus
+from kade2kfp.local.state import WAITS, Attempt, Failure, StepState, StepStatus
 from kade2kfp.local.trees import remove
 from kade2kfp.steps.command import needs_script
 from kade2kfp.steps.model import Step
@@ -252,7 +252,7 @@ def _attempt(
     (work.ground.folder / log).unlink(missing_ok=True)
     attempt = Attempt(number, str(log), time.time())
     message = text_of(work.step.gate.message, work.known) if work.step.gate else ""
-    waits = f"waits for a person: {message}".removesuffix(": ") if _asks(work) else ""
+    waits = f"{WAITS}: {message}".removesuffix(": ") if _asks(work) else ""
     state = replace(state, attempts=(*state.attempts, attempt), note=waits)
     report(state)
 

@@ -26,6 +26,9 @@ SETTLED: frozenset[StepStatus] = DONE | {"not-taken"}
 """As it should be: what comes after may run."""
 ENDED: frozenset[StepStatus] = SETTLED | {"failed", "skipped", "cancelled"}
 
+WAITS = "waits for a person"
+"""How the note of a step begins that waits for one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:

@@ -102,6 +102,8 @@ def group_task(choice: Choice, made: Group, graph: Graph) -> Any:
     arguments = {name: _argument(operand, made.kinds[name], graph) for name, operand in made.operands.items()}
     arguments |= made.surface_arguments(graph)
     task = made.component(**arguments)
+    # Said outright: the SDK's default depends on KFP_DISABLE_EXECUTION_CACHING_BY_DEFAULT.
+    task.set_caching_options(True)
     task.set_display_name(display(choice.display_name))
     return task
 

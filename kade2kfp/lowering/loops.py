@@ -76,6 +76,7 @@ def loop_task(loop: Loop, made: Group, graph: Graph) -> Any:
     # The SDK compares no lists, but texts, and the driver makes a text of what a component declares as one
     # (backend/src/v2/driver/resolve.go, handleParamTypeValidationAndConversion). Called so, the SDK would refuse it.
     task.inputs[_TEXT] = items
+    task.set_caching_options(True)  # see group_task
     task.set_display_name(display(loop.display_name))
     return task
 
@@ -135,7 +136,7 @@ def _collecting(loop: Loop, end: str, given: dict[str, Any], graph: Graph, confi
     )
     task = pipeline_task.PipelineTask(component, given, execution_caching_default=True)
     task.set_display_name(display(step.display_name))
-    task.set_caching_options(True)
+    task.set_caching_options(False)  # see joined_again
     configure(task, step, graph)
     return task
 

@@ -202,13 +202,18 @@ def channel(source: Source, graph: Graph) -> Any:
 
 
 def joined_again(within: Within, graph: Graph) -> bool:
-    """Whether what is in these branches must end by a launcher: one of them is joined with its other side.
+    """Whether what is in these branches and loops must end by a launcher: one of them is joined with another side.
 
     KFP's driver takes the output of the branch whose DAG is COMPLETE (backend/src/v2/driver/resolve.go, GetProducerTask), and
     only a launcher makes it that (component/launcher_v2.go; metadata/client.go, UpdateDAGExecutionsState).
     """
-    around = {branch.choice for branch in within if isinstance(branch, Branch)}
-    return any(isinstance(node, Choice) and bool(node.joins) and node.name in around for node in graph.plan.nodes)
+    around = {one.choice if isinstance(one, Branch) else one.loop for one in within}
+    joining = (
+        node.joins if isinstance(node, Choice) else node.collects
+        for node in graph.plan.nodes
+        if isinstance(node, Choice | Loop) and node.name in around
+    )
+    return any(joining)
 
 
 def artifact_channel(end: End, type_: ArtifactType, graph: Graph) -> Any:

@@ -189,6 +189,33 @@ CASES = {
         FAILED,
         EXIT,
     ),
+    "a rejected gate routes": Case(
+        [
+            {
+                "id": "g",
+                "type": "container",
+                "gate": {"timeout": "1s", "onTimeout": "reject", "onReject": "route"},
+            },
+            {
+                "id": "c",
+                "type": "condition",
+                "test": {"left": "{{tasks.g.decision}}", "operator": "==", "right": "resume"},
+            },
+            *jobs("aej"),
+        ],
+        [*SPLIT, *JOIN],
+        "g e j",
+        "succeeded",
+    ),
+    "a rejected gate fails": Case(
+        [{"id": "g", "type": "container", "gate": {"timeout": "1s"}}, *jobs("b"), job("x", **ALWAYS), tell()],
+        [("g", "b"), ("g", "x")],
+        "-g x tell",
+        "failed",
+        "",
+        FAILED,
+        EXIT,
+    ),
     "an approval that nobody gives": Case(
         [{"id": "c", "type": "condition", "approval": {"timeout": "1s"}}, *jobs("aej"), tell()],
         [*SPLIT, *JOIN],

@@ -104,7 +104,7 @@ def test_an_output_behind_a_link_is_the_steps_own(home: Path, tmp_path: Path) ->
 def test_a_box_has_nothing_of_the_machine_but_its_system(home: Path, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("private")
     # The step's Python may lie below any folder of this machine; of that only the way there is seen.
-    python = [bind.path for bind in python_mounts()] + [str(home.resolve() / "environments")]
+    python = [bind.path for bind in python_mounts()] + [str((home / "environments").resolve())]
     way = {str(above) for path in python for above in (Path(path), *Path(path).parents)}
     others = ["/home", "/root", "/tmp", "/var/tmp", "/work", "/opt", "/srv", "/mnt", "/run"]
     prune = " ".join(f"-path {path} -prune -o" for path in python)

@@ -61,8 +61,11 @@ def serving(folder: Path, home: Path, shell: str, user: int, **env: str) -> Iter
         port = free.getsockname()[1]
     words = [*gate(values={"lr": None}), "e", "JUPYTER_TOKEN_FILE=/kade/run/token"]
     words += ["e", "JUPYTER_RUNTIME_DIR=/kade/run/jupyter", "e", f"JUPYTER_PORT={port}", "J", "server"]
-    path = f"{made('jupyterlab', home)}/bin:{environment(shell)['PATH']}"
-    with GateBox(folder, shell, user).start(*words, "--", *OPTIONS, env={"PATH": path, **env}) as step:
+    lab = str(made("jupyterlab", home))
+    path = f"{lab}/bin:{environment(shell)['PATH']}"
+    # The checkout may lie in /tmp, which the box has for itself.
+    seen = ("--ro-bind", lab, lab)
+    with GateBox(folder, shell, user).start(*words, "--", *OPTIONS, env={"PATH": path, **env}, more=seen) as step:
         step.opened()
         server = Server(step, port, (step.run / "token").read_text())
         step.until(lambda: answers(server), "Jupyter does not answer", within=60)
