@@ -81,8 +81,8 @@ class Running:
 
     `wait(seconds)` gives its exit code, 128 + N where signal N ended it, or None while it runs. `terminate` asks it
     to end (TERM), `kill` ends it and all that it started. `close` frees what the engine holds; it comes last, and once.
-    `handle` is what another process calls the box: a container's name, or the number of a process in its namespaces that
-    has its variables; empty where it ended too soon.
+    `handle` is what another process calls the box: a container's name, or the number of the box's first process; empty
+    where it ended too soon.
     """
 
     wait: Callable[[float | None], int | None]

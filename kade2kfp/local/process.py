@@ -112,7 +112,7 @@ def _start(bwrap: str, box: Box, output: int, stack: ExitStack) -> Running:
                 os.close(one)
 
     init = _first_process(status)
-    return Running(wait, _terminator(init), partial(kill, process), close, partial(_command_of, init))
+    return Running(wait, _terminator(init), partial(kill, process), close, partial(_number, init))
 
 
 def _first_process(status: int) -> Callable[[], int]:
@@ -128,15 +128,9 @@ def _first_process(status: int) -> Callable[[], int]:
     return init
 
 
-def _command_of(init: Callable[[], int]) -> str:
-    """The number of the command's process: the first one keeps variables of bwrap's own."""
+def _number(init: Callable[[], int]) -> str:
     with suppress(OSError, ValueError, KeyError):
-        first = init()
-        until = time.monotonic() + _STARTS
-        while Path("/proc", str(first)).exists() and time.monotonic() < until:
-            if found := children(first):
-                return str(found[0])
-            time.sleep(0.01)
+        return str(init())
     return ""
 
 

@@ -166,7 +166,11 @@ def _of_task(
         return (
             None
             if document.is_torn(
-                *(task.place(field) for field in ("outputs", "metrics", "gate", "approval") if field in type(task).model_fields)
+                *(
+                    task.place(field)
+                    for field in ("outputs", "metrics", "gate", "approval")
+                    if field in type(task).model_fields
+                )
             )
             else found
         )

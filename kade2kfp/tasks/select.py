@@ -16,7 +16,7 @@ from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Arrived, Text
 
 KEEP = "/kade/select"
-"""Where templates/select.py leaves what it finds out: a folder of the pod's own, writable for every user."""
+"""Where templates/select_best.py leaves what it finds out: a folder of the pod's own, writable for every user."""
 
 
 class Select(Task):
@@ -33,7 +33,7 @@ class Select(Task):
         """A step in the toolbox that compares the candidates, and leaves the data of the best one at `path`."""
         step = frame.step
         kind = self.kind_at_path((one.path, one.kind) for one in step.outputs)
-        words: list[Text] = [("python3",), ("-c",), (embed_python("select.py"),)]
+        words: list[Text] = [("python3",), ("-c",), (embed_python("select_best.py"),)]
         words += [(word,) for word in (self.mode or "max", self.metric, KEEP, self._how(step), self.path)]
         for one in frame.candidates:
             words += _words(one, kind)

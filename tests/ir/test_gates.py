@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,7 @@ def test_a_command_that_ended_is_told_and_waited_at(folder: Path) -> None:
     def person() -> None:
         run = opened(folder, "ask")
         until(lambda: True if (folder / "claims/nas/ended").exists() else None, "the command does not end")
+        time.sleep(3)  # it looks each second
         assert (run / "state").read_text() == "open\n"
         decide(folder, "ask")
 

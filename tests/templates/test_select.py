@@ -1,4 +1,4 @@
-"""templates/select.py, as it travels into a pod: a real process, real files."""
+"""templates/select_best.py, as it travels into a pod: a real process, real files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def choose(
     keep, target = home / "keep", home / to
     words = [mode, metric, str(keep), how, str(target), *(word for one in candidates for word in one)]
     done = subprocess.run(
-        [sys.executable, "-c", embed_python("select.py"), *words],
+        [sys.executable, "-c", embed_python("select_best.py"), *words],
         capture_output=True,
         text=True,
         env=env,
@@ -210,4 +210,4 @@ def test_what_cannot_be_handed_on_fails_in_one_line(tmp_path: Path, spoil: str, 
 
 
 def test_it_needs_nothing_newer_than_python_3_8() -> None:
-    ast.parse(embed_python("select.py"), feature_version=(3, 8))
+    ast.parse(embed_python("select_best.py"), feature_version=(3, 8))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kade2kfp.gates.model import GateError, Standing
+from kade2kfp.local.bubblewrap import children
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,24 @@ def _of_process(standing: Standing, box: str, ports: Mapping[int, int]) -> Insid
     program = shutil.which("nsenter")
     if program is None:
         raise GateError("there is no nsenter here", "install util-linux")
-    try:
-        # The variables are handed over as variables: a list of processes shows none.
-        raw = Path("/proc", box, "environ").read_bytes()
-    except OSError:
-        raise GateError(f"'{standing.task}' cannot be entered: its box is gone, or belongs to another user") from None
-    env = dict(os.fsdecode(one).split("=", 1) for one in raw.split(b"\0") if b"=" in one)
-    if env.get("KFP_POD_UID") != standing.pod:
-        raise GateError(f"'{standing.task}' has ended")
+    # What the box's first process has started: the step, and for a moment helpers of bubblewrap's.
+    found = [
+        number
+        for number in (children(int(box)) if box else ())
+        if _variables(number).get("KFP_POD_UID") == standing.pod
+    ]
+    if not found:
+        raise GateError(f"'{standing.task}' cannot be entered: its box is gone, or belongs to another user")
+    box, env = str(found[0]), _variables(found[0])
     # The user's own: bubblewrap maps one user, and in a user namespace of one's own one may be what one was.
     options = [program, "--target", box, "--user", "--mount", "--pid", "--ipc", "--uts", "--preserve-credentials"]
     return Inside(lambda words, tty: [*options, "--", *words], env, ports)
+
+
+def _variables(number: int) -> dict[str, str]:
+    """The variables of a process; none where it cannot be read. They are handed over as such: a list of processes shows none."""
+    try:
+        raw = Path("/proc", str(number), "environ").read_bytes()
+    except OSError:
+        return {}
+    return dict(os.fsdecode(one).split("=", 1) for one in raw.split(b"\0") if b"=" in one)
