@@ -8,7 +8,7 @@ from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
 from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.connect import mount_of, volume_mounts
-from kade2kfp.steps.model import ClaimMount, Mount
+from kade2kfp.steps.parts import ClaimMount, Mount
 
 
 def volume_arrows(analysis: Analysis) -> Iterator[Diagnostic]:

@@ -18,8 +18,9 @@ from click.core import ParameterSource
 
 from kade2kfp.cli.runs import home_option
 from kade2kfp.cli.streams import say
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
-from kade2kfp.gates.model import GateError, Gates, Standing
+from kade2kfp.gates.model import Gates, Standing
 
 Found = TypeVar("Found")
 PATIENCE = 60.0
@@ -68,7 +69,7 @@ class Where:
         return self.namespace is not None or self.context is not None
 
     def gates(self) -> Gates:
-        """The gates there. Raises GateError."""
+        """The gates there. Raises CannotDoError."""
         if self.on_cluster:
             from kade2kfp.cluster.connect import connect
             from kade2kfp.cluster.gates import ClusterGates
@@ -116,7 +117,7 @@ def told() -> Iterator[None]:
     """What cannot be done is told to the user, with what to do about it; the exit code is 3 where a cluster failed."""
     try:
         yield
-    except GateError as error:
+    except CannotDoError as error:
         text = f"{error}\n  help: {error.help}" if error.help else str(error)
         # The errors of a cluster are there only where one was talked to.
         errors = sys.modules.get("kade2kfp.cluster.errors")
@@ -126,7 +127,7 @@ def told() -> Iterator[None]:
 
 
 def the_step(gates: Gates, run: str, task: str | None, *, gate: bool) -> Standing:
-    """The step that is meant; without a task the only one of the run that waits, which is said. Raises GateError.
+    """The step that is meant; without a task the only one of the run that waits, which is said. Raises CannotDoError.
 
     `gate`: it has to wait for a person.
     """
@@ -134,12 +135,12 @@ def the_step(gates: Gates, run: str, task: str | None, *, gate: bool) -> Standin
         return gates.find(run, task, gate=gate)
     waiting = gates.waiting(run)
     if not waiting:
-        raise GateError(
+        raise CannotDoError(
             f"nothing in the run {run} waits for a person", "`kade2kfp gates` lists what waits; or name a TASK"
         )
     if len(waiting) > 1:
         names = ", ".join(called(waiting).values())
-        raise GateError(
+        raise CannotDoError(
             f"{len(waiting)} tasks of the run {waiting[0].run} wait: {names}", "name one of them after the run"
         )
     say(f"the only one that waits: {terminal(waiting[0].task)} of {terminal(waiting[0].run)}")

@@ -17,9 +17,10 @@ import click
 from kade2kfp.cli.gates import PATIENCE, TooLateError, Where, task_argument, the_step, wait_for, where_options
 from kade2kfp.cli.runs import run_argument, table
 from kade2kfp.cli.streams import out, say
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
-from kade2kfp.gates.model import TOKEN_FILE, GateError, Gates, Standing
-from kade2kfp.steps.model import Port
+from kade2kfp.gates.model import TOKEN_FILE, Gates, Standing
+from kade2kfp.steps.parts import Port
 
 _EXAMPLES = """\b
 Examples:
@@ -74,12 +75,12 @@ def command(run: str, task: str | None, port: int | None, no_browser: bool, stdi
 
 
 def _wanted(standing: Standing, port: int | None) -> Sequence[Port]:
-    """The ports that are meant, a notebook's own first. Raises GateError where there is none."""
+    """The ports that are meant, a notebook's own first. Raises CannotDoError where there is none."""
     known = {one.number: one for one in standing.ports}
     own = [standing.port] if standing.port else []
     numbers = [port] if port is not None else list(dict.fromkeys([*own, *known]))
     if not numbers:
-        raise GateError(
+        raise CannotDoError(
             f"the task {standing.task} declares no ports", "`--port N` reaches any; `kade2kfp ssh` gets a shell"
         )
     return [known.get(number, Port(number)) for number in numbers]
@@ -152,7 +153,7 @@ def _too_late(standing: Standing, ports: Sequence[int], where: Where) -> TooLate
 
 
 def _show(gates: Gates, standing: Standing, found: Mapping[Port, int], until: float) -> str:
-    """Print a notebook's address, which is returned, and each other port with where it is. Raises GateError."""
+    """Print a notebook's address, which is returned, and each other port with where it is. Raises CannotDoError."""
     url = ""
     rows = []
     for port, here in found.items():
@@ -178,7 +179,7 @@ def _token(gates: Gates, standing: Standing, until: float) -> str:
     if found is None:
         raise TooLateError(f"the notebook of {standing.task} has no token after {PATIENCE:.0f} s")
     if not re.fullmatch(rb"[0-9A-Za-z_-]{1,200}", found):  # the step may have written anything there
-        raise GateError(
+        raise CannotDoError(
             f"what {standing.task} has in {TOKEN_FILE} is no token", "its command must leave that file alone"
         )
     return found.decode()
@@ -218,7 +219,7 @@ def _stay(gates: Gates, standing: Standing) -> None:
             time.sleep(_LOOK)
             try:
                 now = gates.find(standing.run, standing.step, gate=False)
-            except GateError as error:
+            except CannotDoError as error:
                 if _passes(error):
                     continue
                 say(terminal(f"{standing.task} cannot be reached any more: {error}"))
@@ -230,7 +231,7 @@ def _stay(gates: Gates, standing: Standing) -> None:
         say("")
 
 
-def _passes(error: GateError) -> bool:
+def _passes(error: CannotDoError) -> bool:
     """Whether the cluster, rather than the step, is not there at the moment."""
     from kade2kfp.cluster.errors import RefusedError
 

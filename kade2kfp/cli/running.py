@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Literal
 
 import click
@@ -292,14 +293,32 @@ def conduct(
 
 @contextmanager
 def _signals(inbox: Inbox) -> Iterator[None]:
-    """Ctrl-C and a request to end become messages to the runner."""
+    """Ctrl-C and a request to end become messages to the runner, each of its own.
+
+    By a thread that Python writes to at once: handlers run in the main thread when that goes on, and of two signals at
+    the same moment Linux gives one to another thread (kernel/signal.c, complete_signal), so that nothing wakes it.
+    """
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: inbox.put(Cancel())) for number in wanted}
+    read, write = os.pipe()
+    os.set_blocking(write, False)  # as set_wakeup_fd wants it
+
+    def listen() -> None:
+        while os.read(read, 1):
+            inbox.put(Cancel())
+
+    listener = Thread(target=listen, daemon=True)
+    listener.start()
+    earlier = signal.set_wakeup_fd(write)
+    before = {number: signal.signal(number, lambda *_: None) for number in wanted}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(earlier)
+        os.close(write)
+        listener.join()
+        os.close(read)
 
 
 def _say_end(launch: Launch, state: RunState) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.document.suggest import did_you_mean
-from kade2kfp.gates.model import GateError
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NAMESPACE = "kubeflow"  # where KFP's own manifests run pipelines, and what its command line takes
@@ -40,14 +40,14 @@ def connect(context: str | None = None, namespace: str | None = None) -> Cluster
     """The cluster of the kubeconfig's context (files of KUBECONFIG, else ~/.kube/config), or the one we run in.
 
     The namespace is the given one, else the context's, else the pod's own, else `kubeflow`. Nothing is sent, though
-    the kubeconfig may name a program that gets a token. Raises GateError.
+    the kubeconfig may name a program that gets a token. Raises CannotDoError.
     """
     paths = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
     files = [path for path in paths.split(os.pathsep) if path and Path(path).expanduser().exists()]
     if files:
         return _by_kubeconfig(os.pathsep.join(files), context, namespace)
     if context is not None or "KUBERNETES_SERVICE_HOST" not in os.environ:
-        raise GateError(
+        raise CannotDoError(
             "there is no kubeconfig, so no cluster is known",
             f"looked for {paths}: set KUBECONFIG, or get the file from who runs the cluster",
         )
@@ -60,12 +60,12 @@ def _by_kubeconfig(files: str, context: str | None, namespace: str | None) -> Cl
     contexts, current = _contexts(files)
     name = context or current
     if not name:
-        raise GateError(
+        raise CannotDoError(
             "the kubeconfig has no current context", "name one by --kube-context, or: kubectl config use-context"
         )
     if name not in contexts:
         known = did_you_mean(name, contexts, noun="contexts")
-        raise GateError(f"the kubeconfig has no context `{name}`", known)
+        raise CannotDoError(f"the kubeconfig has no context `{name}`", known)
     chosen = contexts[name]
     said: list[str] = []
     configuration = _configuration()
@@ -78,9 +78,9 @@ def _by_kubeconfig(files: str, context: str | None, namespace: str | None) -> Cl
     except Exception as error:  # of any kind, by what stands in the file; the text may quote a token
         missing = str(error).removeprefix("File does not exist: ")
         help_ = f"there is no file {missing}" if missing != str(error) else f"look at it: {files}"
-        raise GateError(f"the kubeconfig's context `{name}` cannot be used", help_) from None
+        raise CannotDoError(f"the kubeconfig's context `{name}` cannot be used", help_) from None
     if said and not configuration.api_key and not configuration.cert_file:
-        raise GateError(f"the kubeconfig's login for context `{name}` failed", said[-1][:300])
+        raise CannotDoError(f"the kubeconfig's login for context `{name}` failed", said[-1][:300])
     return _cluster(configuration, namespace or _text(chosen, "namespace") or _NAMESPACE, _text(chosen, "user"))
 
 
@@ -91,7 +91,7 @@ def _from_inside(namespace: str | None) -> Cluster:
     try:
         load_incluster_config(client_configuration=configuration)
     except (ConfigException, OSError):
-        raise GateError(
+        raise CannotDoError(
             "this pod has no service account that may talk to the cluster",
             "let `automountServiceAccountToken` be true, or set KUBECONFIG",
         ) from None
@@ -120,12 +120,16 @@ def _cluster(configuration: Any, namespace: str, user: str) -> Cluster:
     _trim(configuration)
     address = urlsplit(configuration.host)
     if address.scheme not in ("http", "https") or not address.hostname:
-        raise GateError("the kubeconfig's `server` is no http:// or https:// address", "such as https://10.0.0.1:6443")
+        raise CannotDoError(
+            "the kubeconfig's `server` is no http:// or https:// address", "such as https://10.0.0.1:6443"
+        )
     host = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
     try:
         port = f":{address.port}" if address.port else ""
     except ValueError:
-        raise GateError("the kubeconfig's `server` has a port that is none", "such as https://10.0.0.1:6443") from None
+        raise CannotDoError(
+            "the kubeconfig's `server` has a port that is none", "such as https://10.0.0.1:6443"
+        ) from None
     return Cluster(ApiClient(configuration), namespace, host + port, user)
 
 
@@ -154,9 +158,9 @@ def _contexts(files: str) -> tuple[dict[str, Mapping[str, Any]], str]:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             mark = getattr(error, "problem_mark", None)  # the error's text quotes the line
             where = f" (line {mark.line + 1})" if mark else ""
-            raise GateError(f"the kubeconfig {file}{where} cannot be read", type(error).__name__) from None
+            raise CannotDoError(f"the kubeconfig {file}{where} cannot be read", type(error).__name__) from None
         if not isinstance(value, dict):
-            raise GateError(
+            raise CannotDoError(
                 f"the kubeconfig {file} is none", "it has to be YAML with `clusters`, `users` and `contexts`"
             )
         rows = value.get("contexts")

@@ -13,7 +13,8 @@ from typing import Any
 from kade2kfp.cluster.connect import Cluster
 from kade2kfp.cluster.errors import PASSING, RefusedError
 from kade2kfp.cluster.requests import call
-from kade2kfp.gates.model import Decision, GateError, Standing
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision, Standing
 
 _MOST = 1 << 20  # bytes of a ConfigMap's values (pkg/apis/core/validation, ValidateConfigMap)
 _TRIES = 5
@@ -42,7 +43,7 @@ def say(decision: Decision) -> str:
 def write(cluster: Cluster, standing: Standing, decision: Decision, owner: dict[str, str] | None) -> None:
     """Put a decision into the run's ConfigMap, which goes with `owner`.
 
-    Raises GateError: somebody has decided already (who), it is too large, the cluster refuses. Then nothing was written,
+    Raises CannotDoError: somebody has decided already (who), it is too large, the cluster refuses. Then nothing was written,
     or the text says that this is not known.
     """
     prefix, once = f"{standing.step}.", secrets.token_hex(8)
@@ -51,7 +52,7 @@ def write(cluster: Cluster, standing: Standing, decision: Decision, owner: dict[
         found = _read(cluster, standing.run)
         first = _made(found, standing)
         if first is not None:
-            raise GateError(
+            raise CannotDoError(
                 f"`{standing.task}` of run {standing.run} was decided already: {say(first)}", "a decision is final"
             )
         others = {key: text for key, text in _data(found).items() if not key.startswith(prefix)}
@@ -68,7 +69,7 @@ def write(cluster: Cluster, standing: Standing, decision: Decision, owner: dict[
                 raise
             if error.status != 409:
                 raise
-    raise GateError(f"the decisions of run {standing.run} change all the time", "try again")
+    raise CannotDoError(f"the decisions of run {standing.run} change all the time", "try again")
 
 
 def _line(text: str) -> str:
@@ -111,10 +112,10 @@ def _check_size(others: dict[str, str], data: dict[str, str]) -> None:
     try:
         ours = sum(len(text.encode()) for text in data.values())
     except UnicodeEncodeError:
-        raise GateError("a value holds half of a character, which is no text") from None
+        raise CannotDoError("a value holds half of a character, which is no text") from None
     taken = sum(len(text.encode()) for text in others.values())
     if ours + taken > _MOST:
-        raise GateError(
+        raise CannotDoError(
             f"the values are too large: {ours:,} bytes, and all decisions of a run together take at most {_MOST:,}",
             "put what is large into a file of the step or a volume, and give its path",
         )

@@ -9,14 +9,14 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 
-from kade2kfp.gates.model import GateError
+from kade2kfp.diagnostics.cannot import CannotDoError
 
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Answers that may be others a moment later."""
 _LOGIN = "is a proxy with a login in between? The kubeconfig's `server` has to be the API itself"
 
 
-class RefusedError(GateError):
+class RefusedError(CannotDoError):
     """A request that did not do its work.
 
     `status` is HTTP's, 0 where none came. `passing`: it may work a moment later, `after` says in how many seconds at

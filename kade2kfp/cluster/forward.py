@@ -16,8 +16,8 @@ from kade2kfp.cluster.errors import RefusedError
 from kade2kfp.cluster.execute import reach
 from kade2kfp.cluster.frames import Stream
 from kade2kfp.cluster.requests import call, permission
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
-from kade2kfp.gates.model import GateError
 
 _DATA, _ERROR = 0, 1  # channels of the first port; each begins with the port's number, two bytes
 _FULL = 1 << 20  # bytes that wait for a slow reader before no more is read
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 def forward(cluster: Cluster, pod: str, port: int, local: int | None = None) -> Iterator[int]:
     """A pod's port on 127.0.0.1 while the block lasts: the number there, `local` if that is given.
 
-    Raises GateError where the cluster does not allow it or `local` is taken. What goes wrong with a single connection
+    Raises CannotDoError where the cluster does not allow it or `local` is taken. What goes wrong with a single connection
     later is logged as a warning, and ends that connection.
     """
     _check_allowed(cluster, pod)
@@ -37,7 +37,7 @@ def forward(cluster: Cluster, pod: str, port: int, local: int | None = None) -> 
         listener = socket.create_server(("127.0.0.1", local or 0), backlog=128)
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "no such port"
-        raise GateError(f"cannot listen at 127.0.0.1:{local}: {reason}", "name another port, or none") from None
+        raise CannotDoError(f"cannot listen at 127.0.0.1:{local}: {reason}", "name another port, or none") from None
     # The end of this pair is heard by all threads at once.
     heard, end = socket.socketpair()
     threads: list[threading.Thread] = []
@@ -62,7 +62,7 @@ def _thread(target: Callable[..., None], *args: object) -> threading.Thread:
 
 
 def _check_allowed(cluster: Cluster, pod: str) -> None:
-    """Raises GateError where ports may not be forwarded. It asks, for to try would be a connection that the step sees."""
+    """Raises CannotDoError where ports may not be forwarded. It asks, for to try would be a connection that the step sees."""
     wanted = {
         "namespace": cluster.namespace,
         "verb": "get",
@@ -84,7 +84,7 @@ def _check_allowed(cluster: Cluster, pod: str) -> None:
     status = answer.get("status")
     if isinstance(status, dict) and status.get("allowed") is False:
         missing = permission(cluster, "get and create", "pods/portforward")
-        raise GateError(f"you may not forward a port of pod {pod}", f"somebody who may has to grant you: {missing}")
+        raise CannotDoError(f"you may not forward a port of pod {pod}", f"somebody who may has to grant you: {missing}")
 
 
 def _accept(
@@ -118,7 +118,7 @@ def _carry(cluster: Cluster, pod: str, port: int, connection: socket.socket, hea
                 _exchange(stream, connection, heard)
             finally:
                 stream.close()
-        except GateError as error:
+        except CannotDoError as error:
             _log.warning("port %d: %s", port, terminal(str(error)))
         except OSError:
             return  # the program on this side has gone
@@ -129,7 +129,7 @@ def _open(cluster: Cluster, pod: str, port: int) -> Stream:
 
 
 def _exchange(stream: Stream, connection: socket.socket, heard: socket.socket) -> None:
-    """Carry bytes both ways until one side ends. Raises GateError for what the cluster says is wrong, OSError of this side."""
+    """Carry bytes both ways until one side ends. Raises CannotDoError for what the cluster says is wrong, OSError of this side."""
     connection.setblocking(False)
     begun: set[int] = set()
     leaving = bytearray()  # to the program on this side
@@ -144,7 +144,7 @@ def _exchange(stream: Stream, connection: socket.socket, heard: socket.socket) -
                 elif channel == _DATA:
                     leaving += data
                 elif channel == _ERROR and data:
-                    raise GateError(data.decode(errors="replace")[:300])
+                    raise CannotDoError(data.decode(errors="replace")[:300])
             with suppress(BlockingIOError):
                 while leaving:
                     del leaving[: connection.send(leaving)]

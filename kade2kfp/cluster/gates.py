@@ -15,7 +15,8 @@ from kade2kfp.cluster.forward import forward
 from kade2kfp.cluster.missing import absent, ended, not_begun
 from kade2kfp.cluster.requests import call, pages
 from kade2kfp.cluster.shell import shell
-from kade2kfp.gates.model import Decision, GateError, Standing
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision, Standing
 
 _NO_FILE = 44
 _READ = f'if [ -f "$1" ]; then exec cat "$1"; fi; exit {_NO_FILE}'
@@ -37,10 +38,12 @@ class ClusterGates:
         return [self._with_message(one) for one in sorted(found, key=lambda one: (one.since, one.run, one.step))]
 
     def find(self, run: str, task: str, *, gate: bool = True) -> Standing:
-        """The step of a task that runs, by the task's id or the step's name. Raises GateError, which says why there is none."""
+        """The step of a task that runs, by the task's id or the step's name. Raises CannotDoError, which says why there is none."""
         pod = self._pod(run, task)
         if gate and not pods.is_gate(pod):
-            raise GateError(f"`{task}` does not wait for a person", "its `advance` is auto, or it is of another type")
+            raise CannotDoError(
+                f"`{task}` does not wait for a person", "its `advance` is auto, or it is of another type"
+            )
         standing = pods.standing(pod)
         state = pods.state(pod)[0]
         if state == "waiting":
@@ -49,7 +52,7 @@ class ClusterGates:
         if not pods.runs(pod):
             raise ended(standing, pod, decided)
         if gate and decided is not None:
-            raise GateError(
+            raise CannotDoError(
                 f"`{task}` of run {run} was decided already: {decisions.say(decided)}", "a decision is final"
             )
         return self._with_message(standing)
@@ -69,16 +72,16 @@ class ClusterGates:
     def decide(self, standing: Standing, decision: Decision, seconds: float) -> str:
         """Hand a decision over, unless somebody was first, and wait until the gate has closed, at most so long.
 
-        Returns one sentence for the user. Raises GateError where nothing was decided.
+        Returns one sentence for the user. Raises CannotDoError where nothing was decided.
         """
         try:
             pod = call(self.cluster, "get", "pods", standing.handle)
         except RefusedError as error:
             if error.status == 404:
-                raise GateError(f"`{standing.task}` of run {standing.run} has ended: its pod is gone") from None
+                raise CannotDoError(f"`{standing.task}` of run {standing.run} has ended: its pod is gone") from None
             raise
         if pods.field(pod, "uid") != standing.pod:
-            raise GateError(
+            raise CannotDoError(
                 f"`{standing.task}` of run {standing.run} has been started anew", "look at what it asks now"
             )
         if not pods.runs(pod):
@@ -116,7 +119,7 @@ class ClusterGates:
         if ran.code == _NO_FILE:
             return None
         if ran.code:
-            raise GateError(f"could not read {path} in pod {standing.handle}", ran.err.strip()[:300])
+            raise CannotDoError(f"could not read {path} in pod {standing.handle}", ran.err.strip()[:300])
         return ran.out
 
     def _decided(self, standing: Standing) -> Decision | None:
@@ -134,7 +137,7 @@ class ClusterGates:
             return standing
         try:
             text = self._file(standing, _MESSAGE_FILE, seconds=5.0) or b""
-        except GateError:
+        except CannotDoError:
             return standing
         return replace(standing, message=text.decode(errors="replace").strip())
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from kade2kfp.cluster.execute import MAIN
 from kade2kfp.gates.model import Standing
-from kade2kfp.steps.model import GateValue, Port
+from kade2kfp.steps.parts import GateValue, Port
 from kade2kfp.steps.sources import Type
 
 RUN, STEP, GATE = "pipeline/runid", "kade2kfp/step", "kade2kfp/gate"

@@ -20,7 +20,7 @@ def shell(cluster: Cluster, pod: str, command: Sequence[str]) -> int:
     """Run a command with this terminal, in its raw mode; the command's exit code.
 
     Without a terminal at standard input the command gets no input: v4 of the protocol cannot tell it the end of it.
-    Raises GateError.
+    Raises CannotDoError.
     """
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     wanted = [("stdout", "true"), *([("stdin", "true"), ("tty", "true")] if terminal else [("stderr", "true")])]

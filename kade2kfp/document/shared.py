@@ -23,7 +23,8 @@ from kade2kfp.document.types import (
     SubPath,
 )
 from kade2kfp.steps.frame import Frame, Nodes
-from kade2kfp.steps.model import EmbeddedFile, Metrics, ParameterOutput, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import EmbeddedFile, Metrics, ParameterOutput
 from kade2kfp.steps.sources import Text
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]

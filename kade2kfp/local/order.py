@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kade2kfp.local.state import DONE, ENDED, SETTLED, RunState, StepState
-from kade2kfp.steps.model import Branch, Choice, Import, Iteration, Loop, Node, Plan, Step
+from kade2kfp.steps.model import Choice, Import, Loop, Node, Plan, Step
+from kade2kfp.steps.parts import Branch, Iteration
 from kade2kfp.steps.sources import Output
 from kade2kfp.steps.texts import around, node_sources
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kade2kfp.local.text import item_text, value_text
-from kade2kfp.steps.model import ArtifactOutput, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ArtifactOutput
 from kade2kfp.steps.sources import Constant, Item, Json, Output, Param, RunInfo, Source
 
 # No mount of a document can be at or under /kade (checks/mounts.py, RESERVED).
@@ -62,6 +63,10 @@ class LocalPlaces:
     def input_path(self, name: str) -> str:
         """Where the artifact input has arrived."""
         return f"{IN}/{name}"
+
+    def input_uri(self, name: str) -> str:
+        """Nothing: no object store has it."""
+        return ""
 
     def output_path(self, name: str) -> str:
         """Where the artifact output must be left."""

@@ -22,7 +22,8 @@ from kade2kfp.local.order import next_move, was
 from kade2kfp.local.places import Known
 from kade2kfp.local.state import DONE, Artifact, Failure, Outcome, RunState, RunStatus, StepState, to_json
 from kade2kfp.local.trees import UnfitError, measure
-from kade2kfp.steps.model import Choice, Import, Kind, Loop, Node, Step
+from kade2kfp.steps.model import Choice, Import, Loop, Node, Step
+from kade2kfp.steps.parts import Kind
 from kade2kfp.steps.sources import Json
 
 

@@ -23,7 +23,8 @@ from kade2kfp.local.secrets import MISSING, Objects, missing
 from kade2kfp.local.state import DONE, SETTLED, RunState, StepState, UnreadableError
 from kade2kfp.local.trees import hand_on, remove
 from kade2kfp.plan.analysis import Analysis
-from kade2kfp.steps.model import ClaimMount, Import, Plan, Step
+from kade2kfp.steps.model import Import, Plan, Step
+from kade2kfp.steps.parts import ClaimMount
 from kade2kfp.steps.sources import Json
 
 

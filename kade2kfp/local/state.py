@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from kade2kfp.steps.model import ArtifactType, Kind
+from kade2kfp.steps.parts import ArtifactType, Kind
 
 StepStatus = Literal[
     "waiting", "running", "succeeded", "cached", "reused", "failed", "skipped", "not-taken", "cancelled"

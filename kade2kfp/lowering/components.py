@@ -27,7 +27,8 @@ from kade2kfp.lowering.values import (
 )
 from kade2kfp.steps import quantity
 from kade2kfp.steps.command import container_command, plain_env
-from kade2kfp.steps.model import ArtifactOutput, Import, Resources, Step
+from kade2kfp.steps.model import Import, Step
+from kade2kfp.steps.parts import ArtifactOutput, Resources
 from kade2kfp.steps.sources import Source, Text, sources
 
 

@@ -17,7 +17,8 @@ from kade2kfp.lowering.pod import configure
 from kade2kfp.lowering.text import display, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.lowering.values import End, Graph, Surface, artifact_channel, called, channel, joined_again, unique_names
-from kade2kfp.steps.model import Branch, Choice, ClaimMount, Iteration, Join, Loop, Node, Operand, Step, Within
+from kade2kfp.steps.model import Choice, Join, Loop, Node, Step
+from kade2kfp.steps.parts import Branch, ClaimMount, Iteration, Operand, Within
 from kade2kfp.steps.sources import Constant, Item, Output, RunInfo, Source, Type, sources
 from kade2kfp.steps.texts import around, node_sources
 from kade2kfp.tasks.condition import PASS_END

@@ -17,7 +17,8 @@ from kade2kfp.lowering.groups import Build, Group, surface_of
 from kade2kfp.lowering.text import display, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.lowering.values import Graph, channel, unique_names
-from kade2kfp.steps.model import CollectedValue, Iteration, Loop, Step, Within
+from kade2kfp.steps.model import CollectedValue, Loop, Step
+from kade2kfp.steps.parts import Iteration, Within
 from kade2kfp.steps.python_text import embed_python
 from kade2kfp.tasks.job import COLLECT_END, LOOP_END, NOTHING_END
 

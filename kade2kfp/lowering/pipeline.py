@@ -23,7 +23,8 @@ from kade2kfp.lowering.text import CannotLowerError, display, one_line, plain
 from kade2kfp.lowering.types import parameter_type
 from kade2kfp.lowering.values import Graph, channel
 from kade2kfp.lowering.volumes import needs_prepare, prepare_step, workspace
-from kade2kfp.steps.model import Choice, Import, Loop, Plan, PlanParameter, Step, Within
+from kade2kfp.steps.model import Choice, Import, Loop, Plan, PlanParameter, Step
+from kade2kfp.steps.parts import Within
 from kade2kfp.steps.sources import Json
 
 _STEP_VARIABLE = "KADE2KFP_STEP"

@@ -10,7 +10,8 @@ from kfp import kubernetes
 from kade2kfp.lowering.text import CannotLowerError, display, label_value, plain
 from kade2kfp.lowering.values import Graph, object_name
 from kade2kfp.lowering.volumes import mount_volumes
-from kade2kfp.steps.model import EnvFrom, Retry, Scheduling, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import EnvFrom, Retry, Scheduling
 from kade2kfp.steps.sources import Json
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kfp import dsl
 from kfp.dsl.types import type_utils
 
-from kade2kfp.steps.model import ArtifactType
+from kade2kfp.steps.parts import ArtifactType
 from kade2kfp.steps.sources import Type
 
 _PARAMETERS: dict[Type, str] = {

@@ -17,20 +17,8 @@ from kfp.dsl import pipeline_channel, placeholders
 from kade2kfp.lowering.text import CannotLowerError, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.steps.command import plain_env
-from kade2kfp.steps.model import (
-    ArtifactOutput,
-    ArtifactType,
-    Branch,
-    Choice,
-    CollectedValue,
-    EnvValue,
-    Import,
-    Loop,
-    Node,
-    Plan,
-    Step,
-    Within,
-)
+from kade2kfp.steps.model import Choice, CollectedValue, Import, Loop, Node, Plan, Step
+from kade2kfp.steps.parts import ArtifactOutput, ArtifactType, Branch, EnvValue, Within
 from kade2kfp.steps.sources import Arrived, Constant, Item, Output, Param, RunInfo, Source, Text, literal, sources
 
 IMPORTED = "artifact"
@@ -158,6 +146,10 @@ class Placeholders:
     def input_path(self, name: str) -> str:
         """The placeholder of the place where an artifact has arrived."""
         return str(placeholders.InputPathPlaceholder(self.inputs.artifacts[name]))
+
+    def input_uri(self, name: str) -> str:
+        """The placeholder of an input artifact's URI."""
+        return str(placeholders.InputUriPlaceholder(self.inputs.artifacts[name]))
 
     def output_path(self, name: str) -> str:
         """The placeholder of the place that an artifact is taken from."""

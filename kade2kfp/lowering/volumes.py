@@ -8,16 +8,8 @@ from kfp import dsl, kubernetes
 
 from kade2kfp.lowering.text import plain
 from kade2kfp.lowering.values import Graph, object_name
-from kade2kfp.steps.model import (
-    Claim,
-    ClaimMount,
-    CreatedClaim,
-    EmptyDirMount,
-    Plan,
-    SecretMount,
-    Security,
-    Step,
-)
+from kade2kfp.steps.model import Claim, CreatedClaim, Plan, Step
+from kade2kfp.steps.parts import ClaimMount, EmptyDirMount, SecretMount, Security
 from kade2kfp.steps.quantity import size
 
 # KFP's own name of the claim that is made for a run: Argo makes it as <workflow>-<template> (operator.go, createPVCs),

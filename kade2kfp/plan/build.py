@@ -23,6 +23,7 @@ from kade2kfp.plan.regions import regions
 from kade2kfp.plan.run_time import loop_of
 from kade2kfp.plan.targets import iteration
 from kade2kfp.steps import model as steps
+from kade2kfp.steps import parts
 from kade2kfp.steps.frame import Candidate, Frame
 from kade2kfp.steps.sources import Json, Output, RunInfo, Text, sources
 from kade2kfp.tasks.gates import SHARED
@@ -90,10 +91,10 @@ def toolbox_image(analysis: Analysis) -> str:
     return analysis.document.defaults.toolbox_image or TOOLBOX_IMAGE
 
 
-def _toolbox_scheduling(analysis: Analysis) -> steps.Scheduling:
+def _toolbox_scheduling(analysis: Analysis) -> parts.Scheduling:
     defaults = analysis.document.defaults
     selector = defaults.node_selector
-    return steps.Scheduling(
+    return parts.Scheduling(
         node_selector=_selector(analysis, Setting(selector, defaults.place("node_selector"), "") if selector else None),
         tolerations=tuple(_plain(one) for one in defaults.tolerations or ()),
     )
@@ -133,7 +134,7 @@ def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> s
     used = [
         mount
         for mount in mounts
-        if isinstance(mount, steps.ClaimMount) and mount.claim == volume.id and mount.in_run and mount.path != SHARED
+        if isinstance(mount, parts.ClaimMount) and mount.claim == volume.id and mount.in_run and mount.path != SHARED
     ]
     folders = {mount.sub_path.rpartition("/")[0] if mount.is_file else mount.sub_path for mount in used}
     name = analysis.resolution.text(volume.place("claim_name"), volume.claim_name)
@@ -205,14 +206,14 @@ def _step(analysis: Analysis, task: Task, settings: Settings, connections: Conne
         outputs=connections.outputs,
         working_dir=working_dir,
         resources=_resources(analysis, fields.get("resources")),
-        scheduling=steps.Scheduling(
+        scheduling=parts.Scheduling(
             node_selector=_selector(analysis, fields.get("node_selector")),
             node_affinity=_plain(settings.get("node_affinity")),
             tolerations=tuple(_plain(one) for one in settings.get("tolerations") or ()),
         ),
-        security=steps.Security(security.run_as_user, security.run_as_group, security.run_as_non_root)
+        security=parts.Security(security.run_as_user, security.run_as_group, security.run_as_non_root)
         if security
-        else steps.Security(),
+        else parts.Security(),
         pull_policy=settings.get("image_pull_policy") or "",
         pull_secrets=_pull_secrets(analysis, secrets.value if secrets else ()),
         labels=tuple(setting.value for setting in settings.labels),
@@ -230,23 +231,23 @@ def _plain(model: object) -> Json:
     return found
 
 
-def _env(analysis: Analysis, setting: Setting[EnvVar]) -> steps.EnvValue | steps.EnvFrom:
+def _env(analysis: Analysis, setting: Setting[EnvVar]) -> parts.EnvValue | parts.EnvFrom:
     variable, text = setting.value, analysis.resolution.text
     source = variable.value_from
     if source is None:
-        return steps.EnvValue(variable.name, text(variable.place("value"), variable.value))
+        return parts.EnvValue(variable.name, text(variable.place("value"), variable.value))
     if source.secret_key_ref:
         ref = source.secret_key_ref
-        return steps.EnvFrom(variable.name, "secret", text(ref.place("name"), ref.name), ref.key, ref.optional)
+        return parts.EnvFrom(variable.name, "secret", text(ref.place("name"), ref.name), ref.key, ref.optional)
     if source.config_map_key_ref:
         ref = source.config_map_key_ref
-        return steps.EnvFrom(variable.name, "configMap", text(ref.place("name"), ref.name), ref.key, ref.optional)
-    return steps.EnvFrom(variable.name, "field", (), source.field_ref.field_path if source.field_ref else "")
+        return parts.EnvFrom(variable.name, "configMap", text(ref.place("name"), ref.name), ref.key, ref.optional)
+    return parts.EnvFrom(variable.name, "field", (), source.field_ref.field_path if source.field_ref else "")
 
 
-def _resources(analysis: Analysis, setting: Setting[Resources] | None) -> steps.Resources:
+def _resources(analysis: Analysis, setting: Setting[Resources] | None) -> parts.Resources:
     if setting is None:
-        return steps.Resources()
+        return parts.Resources()
     resources, text = setting.value, analysis.resolution.text
 
     def of(field: str, key: str) -> Text:
@@ -255,7 +256,7 @@ def _resources(analysis: Analysis, setting: Setting[Resources] | None) -> steps.
 
     extended = [key for key in resources.limits or {} if key not in ("cpu", "memory")]
     accelerator = extended[0] if extended else ""
-    return steps.Resources(
+    return parts.Resources(
         of("requests", "cpu"),
         of("limits", "cpu"),
         of("requests", "memory"),
@@ -273,11 +274,11 @@ def _selector(analysis: Analysis, setting: Setting[dict[str, str]] | None) -> tu
     )
 
 
-def _retry(analysis: Analysis, setting: Setting[Retry] | None) -> steps.Retry | None:
+def _retry(analysis: Analysis, setting: Setting[Retry] | None) -> parts.Retry | None:
     if setting is None or setting.value.limit == 0:
         return None
     retry = setting.value
-    return steps.Retry(
+    return parts.Retry(
         retry.limit,
         _seconds(analysis, retry.backoff, retry.place("backoff")) if retry.backoff else 0,
         retry.factor or 2,
@@ -288,7 +289,7 @@ def _retry(analysis: Analysis, setting: Setting[Retry] | None) -> steps.Retry | 
 
 def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
     """Whether taking a step's result from an earlier run is sound (document.md, cache)."""
-    mounts = [mount for mount in step.mounts if isinstance(mount, steps.ClaimMount)]
+    mounts = [mount for mount in step.mounts if isinstance(mount, parts.ClaimMount)]
     # The data of a volume arrow may be seen through a mount that is read-only here: it is new in each run all the same.
     on_volume = any(
         flow.volume for arrows in (analysis.from_task, analysis.to_task) for flow in arrows.get(task.id, ())
@@ -311,12 +312,12 @@ def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
 
 def _texts(step: steps.Step) -> list[Text]:
     # A gate is never cached, so its message does not matter.
-    return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, steps.EnvValue))]
+    return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, parts.EnvValue))]
 
 
 def _object_names(step: steps.Step) -> list[Text]:
-    names = [one.name for one in step.mounts if isinstance(one, steps.SecretMount)]
-    return names + [one.object for one in step.env if isinstance(one, steps.EnvFrom)]
+    names = [one.name for one in step.mounts if isinstance(one, parts.SecretMount)]
+    return names + [one.object for one in step.env if isinstance(one, parts.EnvFrom)]
 
 
 def _cache_key(analysis: Analysis, task: Task, step: steps.Step) -> str | None:
@@ -324,6 +325,6 @@ def _cache_key(analysis: Analysis, task: Task, step: steps.Step) -> str | None:
     if analysis.settings[task.id].get("cache") is False or not cacheable(analysis, task, step):
         return None
     left_out = (step.env, step.mounts, step.security)
-    if not step.env and not step.mounts and step.security == steps.Security():
+    if not step.env and not step.mounts and step.security == parts.Security():
         return ""
     return hashlib.sha256(repr(left_out).encode("utf-8", "surrogatepass")).hexdigest()

@@ -12,7 +12,7 @@ from kade2kfp.plan.flows import Flow
 from kade2kfp.plan.groups import ArtifactNames
 from kade2kfp.plan.names import slug, unique
 from kade2kfp.steps.frame import Candidate
-from kade2kfp.steps.model import ArtifactInput, ClaimMount
+from kade2kfp.steps.parts import ArtifactInput, ClaimMount
 from kade2kfp.steps.sources import Output
 from kade2kfp.tasks.select import Select
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.expand import type_of
-from kade2kfp.steps.model import Node, ParameterOutput, Scheduling, Step
+from kade2kfp.steps.model import Node, Step
+from kade2kfp.steps.parts import ParameterOutput, Scheduling
 from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Output, Text
 from kade2kfp.steps.texts import node_sources

@@ -13,7 +13,7 @@ from kade2kfp.plan.flows import Flow
 from kade2kfp.plan.groups import ArtifactNames, Groups
 from kade2kfp.plan.names import slug, unique
 from kade2kfp.plan.targets import outputs_of
-from kade2kfp.steps.model import (
+from kade2kfp.steps.parts import (
     ArtifactInput,
     ArtifactOutput,
     ArtifactType,

@@ -22,7 +22,7 @@ from kade2kfp.plan.run_time import arriving
 from kade2kfp.plan.targets import outputs_of
 from kade2kfp.plan.turns import Turn
 from kade2kfp.plan.walk import Place
-from kade2kfp.steps.model import EmbeddedFile
+from kade2kfp.steps.parts import EmbeddedFile
 from kade2kfp.steps.sources import Arrived, Constant, Item, Output, Source, Text, Type, literal
 from kade2kfp.tasks.job import ForEach
 from kade2kfp.tasks.notebook import Notebook

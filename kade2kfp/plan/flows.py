@@ -10,7 +10,7 @@ from kade2kfp.document.read import Document
 from kade2kfp.document.shared import Task
 from kade2kfp.document.types import kind_of_path
 from kade2kfp.plan.turns import Turn
-from kade2kfp.steps.model import ArtifactType, Kind
+from kade2kfp.steps.parts import ArtifactType, Kind
 
 
 @dataclass(frozen=True, slots=True)

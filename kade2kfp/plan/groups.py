@@ -10,8 +10,9 @@ from kade2kfp.plan.flows import Flow
 from kade2kfp.plan.names import slug, unique
 from kade2kfp.plan.regions import Branch
 from kade2kfp.plan.turns import Turn
-from kade2kfp.steps.model import ArtifactType, Join, Within
-from kade2kfp.steps.model import Branch as BranchOf
+from kade2kfp.steps.model import Join
+from kade2kfp.steps.parts import ArtifactType, Within
+from kade2kfp.steps.parts import Branch as BranchOf
 from kade2kfp.tasks.condition import Condition
 
 Chain = tuple[Branch, ...]

@@ -11,20 +11,8 @@ from kade2kfp.plan.expand import parallelism, type_of
 from kade2kfp.plan.names import slug, unique
 from kade2kfp.plan.run_time import loop_of
 from kade2kfp.plan.targets import iteration
-from kade2kfp.steps.model import (
-    ArtifactInput,
-    ArtifactOutput,
-    Branch,
-    Choice,
-    CollectedArtifact,
-    CollectedValue,
-    Import,
-    Iteration,
-    Join,
-    Loop,
-    Node,
-    Step,
-)
+from kade2kfp.steps.model import Choice, CollectedArtifact, CollectedValue, Import, Join, Loop, Node, Step
+from kade2kfp.steps.parts import ArtifactInput, ArtifactOutput, Branch, Iteration
 from kade2kfp.steps.sources import Output, Source
 from kade2kfp.steps.texts import with_sources
 from kade2kfp.tasks.job import LOOP_END

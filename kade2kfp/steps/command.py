@@ -14,7 +14,8 @@ from itertools import groupby
 from math import ceil
 from typing import Literal, Protocol
 
-from kade2kfp.steps.model import ArtifactOutput, EnvValue, Gate, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ArtifactOutput, EnvValue, Gate
 from kade2kfp.steps.script import embed
 from kade2kfp.steps.sources import Arrived, Json, RunInfo, Source, Text, any_source
 
@@ -74,6 +75,9 @@ class Places(Protocol):
 
     def input_path(self, name: str) -> str:
         """Where the artifact input has arrived."""
+
+    def input_uri(self, name: str) -> str:
+        """The artifact input's URI; empty where there is none."""
 
     def output_path(self, name: str) -> str:
         """Where the artifact output must be left."""
@@ -135,7 +139,9 @@ def _runs(text: Text, places: Places) -> Iterator[tuple[bool, str | None]]:
 
 
 def _value(part: Source | Arrived, places: Places) -> str:
-    return places.input_path(part.input) if isinstance(part, Arrived) else places.value(part)
+    if isinstance(part, Arrived):
+        return places.input_path(part.input) if part.what == "path" else places.input_uri(part.input)
+    return places.value(part)
 
 
 def is_plain(text: Text) -> bool:
@@ -302,7 +308,7 @@ class _Nowhere:
     def input_path(self, name: str) -> str:
         return f"{{$.inputs.artifacts['{name}'].path}}"
 
-    output_path = output_uri = parameter_file = input_path
+    input_uri = output_path = output_uri = parameter_file = input_path
 
     def port(self, number: int) -> int:
         return number

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kade2kfp.diagnostics.model import Pointer
-from kade2kfp.steps.model import ArtifactInput, ClaimMount, Node, Step
+from kade2kfp.steps.model import Node, Step
+from kade2kfp.steps.parts import ArtifactInput, ClaimMount
 from kade2kfp.steps.sources import Json, Output, Text
 
 

@@ -5,263 +5,32 @@ Every name here is final: unique, and fit for KFP and Kubernetes. Every path is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from kade2kfp.steps.parts import (
+    ArtifactInput,
+    ArtifactOutput,
+    ArtifactType,
+    Comparison,
+    EmbeddedFile,
+    EnvFrom,
+    EnvValue,
+    Gate,
+    Jupyter,
+    Metrics,
+    Mount,
+    ParameterOutput,
+    Port,
+    Resources,
+    Retry,
+    Scheduling,
+    Security,
+    Ssh,
+    VolumeOutput,
+    Within,
+)
 from kade2kfp.steps.sources import Json, Source, Text, Type
-
-Kind = Literal["file", "directory"]
-ArtifactType = Literal["Artifact", "Dataset", "Model", "Metrics", "HTML", "Markdown"]
-
-
-@dataclass(frozen=True, slots=True)
-class EnvValue:
-    """A variable whose value is in the document, or known at run time."""
-
-    name: str
-    value: Text
-
-
-@dataclass(frozen=True, slots=True)
-class EnvFrom:
-    """A variable that Kubernetes fills: `source` is secret, configMap or field; `name` the object, `key` its key or path."""
-
-    name: str
-    source: Literal["secret", "configMap", "field"]
-    object: Text
-    key: str
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimMount:
-    """A folder of a claim at `path`.
-
-    `sub_path` is relative to the claim's root, or, where `in_run` is set, to the folder that this run has on it
-    (`pipeline/<slug>/<run id>`). `is_file` says that the sub-path names a file.
-    """
-
-    claim: str
-    path: str
-    sub_path: str = ""
-    in_run: bool = False
-    read_only: bool = False
-    is_file: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SecretMount:
-    """A secret's or config map's keys as files in the folder `path`."""
-
-    source: Literal["secret", "configMap"]
-    name: Text
-    path: str
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyDirMount:
-    """An empty folder at `path` that lives as long as the pod; `medium` is `Memory` or empty."""
-
-    path: str
-    medium: str = ""
-    size_limit: str = ""
-
-
-Mount = ClaimMount | SecretMount | EmptyDirMount
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactOutput:
-    """What a step leaves at `path` and the backend keeps as an artifact called `name`.
-
-    `keep` says that the path lies in a claim of the user's: nothing there is ever deleted.
-    """
-
-    name: str
-    path: str
-    kind: Kind
-    type: ArtifactType = "Artifact"
-    keep: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeOutput:
-    """What a step leaves at `path`, which lies in one of its claim mounts: emptied before each attempt."""
-
-    path: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactInput:
-    """An artifact, output `output` of the step or import `step` or join of the choice, that the step finds at `path`.
-
-    `name` is unique among the step's inputs. An empty `path` leaves it where it arrives (`Arrived`). A file that goes into a directory has kind `file` and a path in it.
-    """
-
-    name: str
-    step: str
-    output: str
-    path: str
-    kind: Kind
-    type: ArtifactType = "Artifact"
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterOutput:
-    """A value of type `type` that the step writes to the file `path`."""
-
-    name: str
-    path: str
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """A flat JSON object of numbers in the file `path`; `keys` are those that others refer to (outputs `metric-KEY`)."""
-
-    path: str
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedFile:
-    """A file that travels with the step."""
-
-    path: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """`limit` attempts after the first; waits in seconds; `on` says whether in the same pod (`exit`) or a new one."""
-
-    limit: int
-    backoff: float = 0
-    factor: float = 2
-    max_backoff: float = 3600
-    on: Literal["exit", "pod"] = "exit"
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Kubernetes' requests and limits; `accelerator` is the name of the one extended resource. `()` is not given."""
-
-    cpu_request: Text = ()
-    cpu_limit: Text = ()
-    memory_request: Text = ()
-    memory_limit: Text = ()
-    accelerator: str = ""
-    accelerator_count: Text = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduling:
-    """Where the pod may run. Tolerations and affinity terms are Kubernetes' own objects, as JSON."""
-
-    node_selector: tuple[tuple[str, str], ...] = ()
-    node_affinity: Json = None
-    tolerations: tuple[Json, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """The user a pod runs as; None where the image decides."""
-
-    run_as_user: int | None = None
-    run_as_group: int | None = None
-    run_as_non_root: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One side of a choice, by the choice's name."""
-
-    choice: str
-    side: Literal["then", "else"]
-
-
-@dataclass(frozen=True, slots=True)
-class Iteration:
-    """What a loop repeats, by the loop's name."""
-
-    loop: str
-
-
-Within = tuple[Branch | Iteration, ...]
-"""The branches that a node is in, the outermost first, and the loop that repeats it."""
-
-
-Operand = Source | str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two operands of type `type`, and how they are compared; texts and booleans only by == and !=."""
-
-    left: Operand
-    operator: Literal["==", "!=", ">", ">=", "<", "<="]
-    right: Operand
-    type: Literal["number", "string", "boolean"]
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A port that the step's command listens on, on loopback at least."""
-
-    number: int
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GateValue:
-    """A value that a person may give when a gate is resumed; without `required` there is a default."""
-
-    name: str
-    type: Type
-    required: bool
-    default: Json = None
-    description: str = ""
-    enum: tuple[Json, ...] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    pattern: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """How a step waits for a person (templates/gate.sh). `timeout` in seconds.
-
-    `ways` are those by which a decision may come: c, the run's ConfigMap; s, a folder of a volume at /kade/shared; l, a
-    file of the pod. Nobody is asked where there is an `only_if` that does not hold: that is a rejection.
-    """
-
-    timeout: int
-    on_timeout: Literal["reject", "resume"] = "reject"
-    on_exit: Literal["wait", "advance", "fail"] = "wait"
-    on_reject: Literal["fail", "route"] = "fail"
-    message: Text = ()
-    values: tuple[GateValue, ...] = ()
-    ways: str = "cl"
-    only_if: Comparison | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Jupyter:
-    """A notebook's server: its port and the folder it opens; `own` where the document says how it is started."""
-
-    port: int
-    start_path: str
-    own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ssh:
-    """sshd's port, and the file with the public keys that may enter."""
-
-    port: int
-    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +60,9 @@ class Step:
     files: tuple[EmbeddedFile, ...] = ()
     requirements: tuple[str, ...] = ()
     working_dir: str = ""
-    resources: Resources = Resources()
-    scheduling: Scheduling = Scheduling()
-    security: Security = Security()
+    resources: Resources = field(default_factory=Resources)
+    scheduling: Scheduling = field(default_factory=Scheduling)
+    security: Security = field(default_factory=Security)
     pull_policy: str = ""
     pull_secrets: tuple[Text, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
@@ -309,7 +78,58 @@ class Step:
     jupyter: Jupyter | None = None
     ssh: Ssh | None = None
     ports: tuple[Port, ...] = ()
+    service: Service | None = None
+    """What it leaves running."""
     within: Within = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscale:
+    """How many replicas there are, by load; the load aimed at in percent of the CPU requested."""
+
+    most: int
+    fewest: int = 1
+    cpu_percent: int = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request that a new version must answer: what is posted to `path`, as JSON text."""
+
+    path: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a step leaves running: a server in pods of its own, which is reached at `port`.
+
+    A viewer goes with its run, and nothing waits for it. A serving outlives its run: the next run's takes its place when
+    it answers. `server` is the container; its command finds HOST, PORT and KADE2KFP_VERSION in its environment, and its
+    mounts of claims are read-only unless the document says otherwise. The step's own command, if it has one, comes first and
+    makes what the server needs; it finds KADE2KFP_VERSION too. `name` is fit for a Kubernetes Service, at most 50
+    characters. Times in seconds; `ready` and `alive` are paths that answer 200, empty where an open port has to do.
+    """
+
+    kind: Literal["viewer", "serving"]
+    name: str
+    server: Step
+    port: int
+    flavor: Literal["deployment", "kubeflow", "kserve"] = "deployment"
+    ready: str = ""
+    alive: str = ""
+    ready_timeout: int = 600
+    paused: bool = False
+    time_to_live: int = 0
+    replicas: int = 1
+    autoscale: Autoscale | None = None
+    example: Example | None = None
+    folder: str = ""
+    """Of a serving: the folder of its mounts that its versions lie in, one folder each; the step writes there."""
+
+
+SERVICE_OUTPUTS = {"viewer": ("url", "problem"), "serving": ("url", "version")}
+"""The outputs, all texts, that a step has because of its service; backends fill them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +259,7 @@ class Plan:
     claims: tuple[Claim, ...] = ()
     nodes: tuple[Node, ...] = ()
     toolbox_image: str = ""
-    scheduling: Scheduling = Scheduling()
+    scheduling: Scheduling = field(default_factory=Scheduling)
     """Where the steps that a backend adds may run."""
     pull_secrets: tuple[Text, ...] = ()
     """What they need for their image."""

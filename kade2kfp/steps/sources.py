@@ -77,9 +77,13 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Where the artifact of one of the step's own inputs has arrived: a path, of a file or a folder."""
+    """Where the artifact of one of the step's own inputs has arrived: a path, of a file or a folder.
+
+    As `uri` it is where the object store has it; a local run has no such place, and the text is empty.
+    """
 
     input: str
+    what: Literal["path", "uri"] = "path"
 
 
 Source = Param | Output | Item | Constant | RunInfo | OneOf | Collect

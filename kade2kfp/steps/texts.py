@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from kade2kfp.steps.model import Branch, Choice, EnvValue, Import, Loop, Node, SecretMount, Step
+from kade2kfp.steps.model import Choice, Import, Loop, Node, Step
+from kade2kfp.steps.parts import Branch, EnvValue, SecretMount
 from kade2kfp.steps.sources import Source, Text, sources
 
 

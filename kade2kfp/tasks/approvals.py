@@ -9,7 +9,8 @@ from pydantic import Field
 from kade2kfp.document.base import Model, RunText
 from kade2kfp.document.types import Duration
 from kade2kfp.steps.frame import Frame
-from kade2kfp.steps.model import Comparison, Gate, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import Comparison, Gate
 from kade2kfp.tasks.gates import seconds, waits
 
 

@@ -9,7 +9,8 @@ from pydantic import Field
 from kade2kfp.document.base import Model, Takes
 from kade2kfp.document.shared import Task
 from kade2kfp.steps.frame import Frame, Nodes
-from kade2kfp.steps.model import Choice, Comparison, Operand
+from kade2kfp.steps.model import Choice
+from kade2kfp.steps.parts import Comparison, Operand
 from kade2kfp.steps.sources import Output
 from kade2kfp.tasks.approvals import Approval, approved
 from kade2kfp.tasks.job import ForEach

@@ -11,8 +11,8 @@ from kade2kfp.document.base import Model
 from kade2kfp.document.shared import CommandTask, Gate, KeyRef
 from kade2kfp.document.types import PortName
 from kade2kfp.steps.frame import Frame, Nodes
-from kade2kfp.steps.model import Port, SecretMount
-from kade2kfp.steps.model import Ssh as SshStep
+from kade2kfp.steps.parts import Port, SecretMount
+from kade2kfp.steps.parts import Ssh as SshStep
 from kade2kfp.tasks.gates import gated
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]

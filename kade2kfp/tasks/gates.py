@@ -11,6 +11,7 @@ from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.shared import CommandTask, Gate
 from kade2kfp.document.types import MAX_SECONDS, duration_seconds
 from kade2kfp.steps import model as steps
+from kade2kfp.steps import parts
 from kade2kfp.steps.frame import Frame
 from kade2kfp.steps.sources import RunInfo, Type, literal
 
@@ -27,9 +28,9 @@ _REPLACED = re.compile(r"\{(?=\{)|\$(?=[$(])")
 
 def gated(task: CommandTask, gate: Gate, step: steps.Step, frame: Frame) -> steps.Step:
     """The step of a container or notebook with its gate."""
-    claim = next((mount.claim for mount in step.mounts if isinstance(mount, steps.ClaimMount)), None)
+    claim = next((mount.claim for mount in step.mounts if isinstance(mount, parts.ClaimMount)), None)
     values = tuple(
-        steps.GateValue(
+        parts.GateValue(
             one.name,
             one.type,
             not one.given("default"),
@@ -42,7 +43,7 @@ def gated(task: CommandTask, gate: Gate, step: steps.Step, frame: Frame) -> step
         )
         for one in gate.values or ()
     )
-    made = steps.Gate(
+    made = parts.Gate(
         seconds(frame, gate.place("timeout"), gate.timeout),
         gate.on_timeout or "reject",
         gate.on_exit or "wait",
@@ -52,7 +53,7 @@ def gated(task: CommandTask, gate: Gate, step: steps.Step, frame: Frame) -> step
         "csl" if claim is not None else "cl",
     )
     if claim is not None:
-        shared = steps.ClaimMount(claim, SHARED, f".gates/{step.name}", in_run=True, read_only=True)
+        shared = parts.ClaimMount(claim, SHARED, f".gates/{step.name}", in_run=True, read_only=True)
         step = replace(step, mounts=(*step.mounts, shared))
     waiting = waits(step, made)
     return replace(waiting, timeout=step.timeout) if task.timeout else waiting
@@ -63,7 +64,7 @@ def seconds(frame: Frame, at: Pointer, duration: str | None) -> int:
     return duration_seconds(frame.compile_text(at, duration)) or 0 if duration else 0
 
 
-def waits(step: steps.Step, gate: steps.Gate) -> steps.Step:
+def waits(step: steps.Step, gate: parts.Gate) -> steps.Step:
     """The step with a gate, what the gate looks at, and the outputs that its answer becomes.
 
     KFP's backend puts the run's id in where it is the whole name of a config map (backend/src/v2/driver/resolve.go), and
@@ -79,12 +80,12 @@ def waits(step: steps.Step, gate: steps.Gate) -> steps.Step:
         gate=gate,
         mounts=(
             *step.mounts,
-            steps.SecretMount("configMap", (RunInfo("id"),), GATE, optional=True),
-            steps.EmptyDirMount(RUN, "Memory", _RUN_SIZE),
+            parts.SecretMount("configMap", (RunInfo("id"),), GATE, optional=True),
+            parts.EmptyDirMount(RUN, "Memory", _RUN_SIZE),
         ),
         parameters=(
             *step.parameters,
-            *(steps.ParameterOutput(name, f"{RUN}/out/{name}", type_) for name, type_ in answers),
+            *(parts.ParameterOutput(name, f"{RUN}/out/{name}", type_) for name, type_ in answers),
         ),
         labels=(*step.labels, ("kade2kfp/gate", step.task.strip("-_."))),
         annotations=(
@@ -98,7 +99,7 @@ def waits(step: steps.Step, gate: steps.Gate) -> steps.Step:
     )
 
 
-def _described(gate: steps.Gate, step: steps.Step) -> str:
+def _described(gate: parts.Gate, step: steps.Step) -> str:
     """What the commands show of a gate on a cluster, where they have nothing but its pod: JSON."""
     about: dict[str, Any] = {
         "timeout": gate.timeout,
@@ -117,7 +118,7 @@ def _described(gate: steps.Gate, step: steps.Step) -> str:
     return _REPLACED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def _value(value: steps.GateValue) -> dict[str, Any]:
+def _value(value: parts.GateValue) -> dict[str, Any]:
     fields = {
         "name": value.name,
         "type": value.type,

@@ -12,7 +12,8 @@ from kade2kfp.document.base import CompileText, Model, RunText
 from kade2kfp.document.shared import Task
 from kade2kfp.document.types import AbsolutePath, DnsName, has_reference, kind_of_path
 from kade2kfp.steps.frame import Frame, Nodes
-from kade2kfp.steps.model import ArtifactInput, Import, SecretMount
+from kade2kfp.steps.model import Import
+from kade2kfp.steps.parts import ArtifactInput, SecretMount
 from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Arrived, Text
 

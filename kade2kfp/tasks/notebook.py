@@ -14,7 +14,8 @@ from kade2kfp.document.base import Takes
 from kade2kfp.document.shared import CommandTask, Gate
 from kade2kfp.document.types import AbsolutePath, AnyPath
 from kade2kfp.steps.frame import Frame, Nodes
-from kade2kfp.steps.model import ArtifactOutput, Jupyter, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ArtifactOutput, Jupyter
 from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Text, literal
 from kade2kfp.tasks.container import PortNumber

@@ -11,7 +11,8 @@ from pydantic import Field
 from kade2kfp.document.shared import Task
 from kade2kfp.document.types import AbsolutePath, inside, kind_of_path
 from kade2kfp.steps.frame import Candidate, Frame, Nodes
-from kade2kfp.steps.model import ArtifactInput, ClaimMount, Kind, Metrics, ParameterOutput, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ArtifactInput, ClaimMount, Kind, Metrics, ParameterOutput
 from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Arrived, Text
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kade2kfp.gates.model import Decision, GateError, Gates, Standing
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision, Gates, Standing
 
 NOW = 1_760_000_000.0
 
@@ -27,7 +28,7 @@ class Fake:
     steps: list[Standing] = field(default_factory=list)
     files: dict[str, Any] = field(default_factory=dict)
     ports: dict[int, int] = field(default_factory=dict)
-    error: GateError | None = None
+    error: CannotDoError | None = None
     decided: list[tuple[str, Decision, float]] = field(default_factory=list)
 
     def waiting(self, run: str | None) -> Sequence[Standing]:
@@ -39,7 +40,7 @@ class Fake:
         for one in self.steps:
             if run in (one.run, "last") and task in (one.task, one.step) and (one.waits or not gate):
                 return one
-        raise GateError(f"the run {run} has no task '{task}'", "did you mean `train`?")
+        raise CannotDoError(f"the run {run} has no task '{task}'", "did you mean `train`?")
 
     def who(self) -> str:
         return "ada"

@@ -15,8 +15,9 @@ import pytest
 import kade2kfp.cli as cli
 from kade2kfp.cli.gates import Where
 from kade2kfp.cluster.errors import RefusedError
-from kade2kfp.gates.model import Decision, GateError
-from kade2kfp.steps.model import GateValue, Port
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision
+from kade2kfp.steps.parts import GateValue, Port
 
 from .fake_gates import NOW, Fake, standing
 
@@ -190,12 +191,18 @@ def test_a_reason_that_would_not_arrive_is_refused(fake: Fake, call: Call, reaso
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (GateError("somebody\x1b decided", "look at `x`"), 1, "Error: somebody\\x1b decided\n  help: look at `x`\n"),
-        (GateError("there is no run r"), 1, "Error: there is no run r\n"),
+        (
+            CannotDoError("somebody\x1b decided", "look at `x`"),
+            1,
+            "Error: somebody\\x1b decided\n  help: look at `x`\n",
+        ),
+        (CannotDoError("there is no run r"), 1, "Error: there is no run r\n"),
         (RefusedError("you may not get pods (403)", "ask"), 3, "Error: you may not get pods (403)\n  help: ask\n"),
     ],
 )
-def test_what_cannot_be_done(fake: Fake, call: Call, words: list[str], error: GateError, code: int, says: str) -> None:
+def test_what_cannot_be_done(
+    fake: Fake, call: Call, words: list[str], error: CannotDoError, code: int, says: str
+) -> None:
     fake.error = error
     assert call(*words) == (code, "", says)
 

@@ -138,7 +138,7 @@ look = Fake.find
 count = []
 def find(self, *words, **how):
     count.append(1)
-    if len(count) > 3: raise GateError("it has ended\\x1b")
+    if len(count) > 3: raise CannotDoError("it has ended\\x1b")
     return look(self, *words, **how)
 Fake.find = find
 """

@@ -9,7 +9,7 @@ import yaml
 
 from kade2kfp.api import compile, parse
 from kade2kfp.cluster.pods import standing
-from kade2kfp.steps.model import GateValue, Port
+from kade2kfp.steps.parts import GateValue, Port
 
 VALUES = [
     {"name": "lr", "type": "number", "default": 0.1, "minimum": 0, "maximum": 1, "description": "a {{ and $(x)"},

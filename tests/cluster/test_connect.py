@@ -11,7 +11,7 @@ from kubernetes.config import incluster_config
 from kade2kfp.cluster import connect as module
 from kade2kfp.cluster.connect import connect
 from kade2kfp.cluster.gates import ClusterGates
-from kade2kfp.gates.model import GateError
+from kade2kfp.diagnostics.cannot import CannotDoError
 
 from .api import TOKEN, Api
 from .conftest import impatient, write
@@ -60,13 +60,13 @@ def test_files_of_kubeconfig_are_put_together(
 def test_no_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(GateError, match="there is no kubeconfig") as caught:
+    with pytest.raises(CannotDoError, match="there is no kubeconfig") as caught:
         connect()
     assert str(tmp_path / "none") in caught.value.help
 
 
 def test_a_context_that_is_not_there_gets_a_suggestion(kubeconfig: Path) -> None:
-    with pytest.raises(GateError, match="has no context `mian`") as caught:
+    with pytest.raises(CannotDoError, match="has no context `mian`") as caught:
         connect("mian")
     assert caught.value.help == "did you mean `main`?"
 
@@ -85,7 +85,7 @@ def test_a_context_that_is_not_there_gets_a_suggestion(kubeconfig: Path) -> None
 )
 def test_a_broken_kubeconfig_is_told_without_its_content(kubeconfig: Path, text: str, said: str) -> None:
     kubeconfig.write_text(text)
-    with pytest.raises(GateError, match=said) as caught:
+    with pytest.raises(CannotDoError, match=said) as caught:
         connect()
     assert TOKEN not in str(caught.value) + caught.value.help
 
@@ -93,14 +93,14 @@ def test_a_broken_kubeconfig_is_told_without_its_content(kubeconfig: Path, text:
 def test_an_invalid_part_of_the_user_is_not_quoted(kubeconfig: Path) -> None:
     """The loader's own texts hold the whole entry."""
     change(kubeconfig, **{"auth-provider": {"name": "gcp", "config": TOKEN}})
-    with pytest.raises(GateError, match="context `main` cannot be used") as caught:
+    with pytest.raises(CannotDoError, match="context `main` cannot be used") as caught:
         connect()
     assert TOKEN not in str(caught.value) + caught.value.help
 
 
 def test_a_certificate_that_is_not_there_is_named(kubeconfig: Path) -> None:
     write(kubeconfig, "https://127.0.0.1:1", **{"certificate-authority": "/nowhere/ca.crt"})
-    with pytest.raises(GateError, match="cannot be used") as caught:
+    with pytest.raises(CannotDoError, match="cannot be used") as caught:
         connect()
     assert caught.value.help == "there is no file /nowhere/ca.crt"
 
@@ -108,13 +108,13 @@ def test_a_certificate_that_is_not_there_is_named(kubeconfig: Path) -> None:
 @pytest.mark.parametrize("server", ["ftp://x", "", "https://", "https://127.0.0.1:notaport"])
 def test_a_server_that_is_none(kubeconfig: Path, server: str) -> None:
     write(kubeconfig, server)
-    with pytest.raises(GateError, match="the kubeconfig's `server`"):
+    with pytest.raises(CannotDoError, match="the kubeconfig's `server`"):
         connect()
 
 
 def test_credentials_in_the_servers_address_are_not_shown(kubeconfig: Path) -> None:
     write(kubeconfig, f"http://bob:{TOKEN}@127.0.0.1:1")
-    with pytest.raises(GateError, match=r"nothing listens at 127\.0\.0\.1:1$") as caught:
+    with pytest.raises(CannotDoError, match=r"nothing listens at 127\.0\.0\.1:1$") as caught:
         ClusterGates(connect()).waiting(None)
     assert TOKEN not in str(caught.value) + caught.value.help
 
@@ -129,7 +129,7 @@ def test_a_token_that_no_header_takes_is_not_quoted(kubeconfig: Path, capfd: pyt
     change(kubeconfig, token=f"{TOKEN}\n{TOKEN}")
     gates = impatient(ClusterGates(connect()))
     for ask in (gates.who, lambda: gates.waiting(None)):
-        with pytest.raises(GateError, match="token or server cannot be sent") as caught:
+        with pytest.raises(CannotDoError, match="token or server cannot be sent") as caught:
             ask()
         assert TOKEN not in str(caught.value) + caught.value.help
     assert TOKEN not in "".join(capfd.readouterr())
@@ -155,7 +155,7 @@ def test_a_login_program_that_fails_is_told_and_nothing_is_sent_without_a_token(
     program.write_text("#!/bin/sh\necho your session has expired >&2\nexit 1\n")
     program.chmod(0o755)
     change(kubeconfig, exec={"apiVersion": "client.authentication.k8s.io/v1", "command": str(program)})
-    with pytest.raises(GateError, match="login for context `main` failed") as caught:
+    with pytest.raises(CannotDoError, match="login for context `main` failed") as caught:
         connect()
     assert "your session has expired" in caught.value.help
     assert api.asked == []
@@ -175,7 +175,7 @@ def test_inside_a_cluster(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         gates = ClusterGates(connect())
         assert (gates.who(), gates.cluster.namespace) == ("alice", "team")
     (tmp_path / "token").unlink()
-    with pytest.raises(GateError, match="no service account"):
+    with pytest.raises(CannotDoError, match="no service account"):
         connect()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from kade2kfp.cluster.gates import ClusterGates
-from kade2kfp.gates.model import Decision, GateError
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision
 
 from .api import Api, Fault
 from .box import WORKFLOW, Pod
@@ -111,7 +112,7 @@ def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told_who(
         try:
             gates.decide(standing, Decision("resume", by), 0)
             won.append(by)
-        except GateError as error:
+        except CannotDoError as error:
             told.append(str(error))
 
     threads = [threading.Thread(target=decide, args=(by,)) for by in ("alice", name)]
@@ -130,9 +131,9 @@ def test_a_second_decision_is_refused_and_changes_nothing(gates: ClusterGates, a
     standing = gates.find(RUN, "review")
     gates.decide(standing, Decision("reject", "bob", reason="no"), 0)
     before = dict(api.data(RUN))
-    with pytest.raises(GateError, match="was decided already: rejected by bob: no"):
+    with pytest.raises(CannotDoError, match="was decided already: rejected by bob: no"):
         gates.decide(standing, Decision("resume", "alice", {"lr": "1"}), 0)
-    with pytest.raises(GateError, match="was decided already: rejected by bob: no"):
+    with pytest.raises(CannotDoError, match="was decided already: rejected by bob: no"):
         gates.find(RUN, "review")
     assert api.data(RUN) == before
 
@@ -183,7 +184,7 @@ def test_two_who_find_a_predecessors_decision_cannot_both_replace_it(
         try:
             gates.decide(standing, Decision("resume", by), 0)
             outcomes.append("won")
-        except GateError as error:
+        except CannotDoError as error:
             outcomes.append(str(error).rpartition(": ")[2])
 
     threads = [threading.Thread(target=decide, args=(by,)) for by in ("alice", "bob")]
@@ -199,7 +200,7 @@ def test_a_pod_that_was_replaced_meanwhile_is_not_decided(gates: ClusterGates, a
     pod("review")
     standing = gates.find(RUN, "review")
     pod("review")
-    with pytest.raises(GateError, match="has been started anew"):
+    with pytest.raises(CannotDoError, match="has been started anew"):
         gates.decide(standing, Decision("resume", "alice"), 0)
     assert api.configs == {}
 
@@ -208,7 +209,7 @@ def test_a_pod_that_is_gone_is_not_decided(gates: ClusterGates, api: Api, pod: P
     pod("review")
     standing = gates.find(RUN, "review")
     api.pods.clear()
-    with pytest.raises(GateError, match="has ended: its pod is gone"):
+    with pytest.raises(CannotDoError, match="has ended: its pod is gone"):
         gates.decide(standing, Decision("resume", "alice"), 0)
     assert api.configs == {}
 
@@ -234,7 +235,7 @@ def test_when_nobody_knows_whether_it_was_written_that_is_said(gates: ClusterGat
     standing = gates.find(RUN, "review")
     look = Fault("GET configmaps", "slow", times=1)  # the one before goes through
     api.faults = [Fault("PATCH configmaps", "late"), look, Fault("GET configmaps", 503)]
-    with pytest.raises(GateError, match="whether the decision was written is not known"):
+    with pytest.raises(CannotDoError, match="whether the decision was written is not known"):
         gates.decide(standing, Decision("resume", "alice"), 0)
 
 
@@ -285,7 +286,7 @@ def test_values_beyond_a_config_map_are_refused_before_anything_is_sent(
     gates: ClusterGates, api: Api, pod: PodMaker
 ) -> None:
     pod("review")
-    with pytest.raises(GateError, match="the values are too large: 1,048,"):
+    with pytest.raises(CannotDoError, match="the values are too large: 1,048,"):
         gates.decide(gates.find(RUN, "review"), Decision("resume", "alice", {"lr": "ä" * (1 << 19)}), 0)
     assert api.configs == {}
 
@@ -293,7 +294,7 @@ def test_values_beyond_a_config_map_are_refused_before_anything_is_sent(
 def test_nothing_is_decided_where_config_maps_may_not_be_written(gates: ClusterGates, api: Api, pod: PodMaker) -> None:
     pod("review")
     api.forbidden = {"patch configmaps"}
-    with pytest.raises(GateError, match="you may not write configmaps") as caught:
+    with pytest.raises(CannotDoError, match="you may not write configmaps") as caught:
         gates.decide(gates.find(RUN, "review"), Decision("resume", "alice"), 0)
     assert (
         caught.value.help == "somebody who may has to grant you: patch and create on configmaps in namespace `kubeflow`"

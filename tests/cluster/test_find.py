@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from kade2kfp.cluster.gates import ClusterGates
-from kade2kfp.gates.model import Decision, GateError
-from kade2kfp.steps.model import GateValue, Port
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision
+from kade2kfp.steps.parts import GateValue, Port
 
 from .api import Api
 from .box import Pod
@@ -77,7 +78,7 @@ def test_an_annotation_that_is_garbage_does_no_harm(gates: ClusterGates, pod: Po
 @pytest.mark.parametrize("run", [OTHER, "a,b=c", "", "x" * 100, "../../secrets/x", "a\nb"])
 def test_a_run_that_is_not_there(gates: ClusterGates, api: Api, pod: PodMaker, run: str) -> None:
     pod("review")
-    with pytest.raises(GateError, match=r"(?s)there is no run .* in namespace `kubeflow`") as caught:
+    with pytest.raises(CannotDoError, match=r"(?s)there is no run .* in namespace `kubeflow`") as caught:
         gates.find(run, "review")
     assert RUN in caught.value.help
     assert not gates.waiting(run)
@@ -85,7 +86,7 @@ def test_a_run_that_is_not_there(gates: ClusterGates, api: Api, pod: PodMaker, r
 
 def test_a_task_that_is_not_there_gets_a_suggestion(gates: ClusterGates, pod: PodMaker) -> None:
     pod("review")
-    with pytest.raises(GateError, match="has no task `revew`") as caught:
+    with pytest.raises(CannotDoError, match="has no task `revew`") as caught:
         gates.find(RUN, "revew")
     assert caught.value.help == "did you mean `review`?"
 
@@ -96,19 +97,19 @@ def test_a_task_that_has_no_pod_yet_has_not_started(gates: ClusterGates, api: Ap
     part = {"podMetadata": {"labels": {"kade2kfp/step": "review"}, "annotations": {"kade2kfp/task": "Review it"}}}
     api.workflow = {"spec": {"arguments": {"parameters": [{"name": "kubernetes-comp-x", "value": json.dumps(part)}]}}}
     for name in ("review", "Review it"):
-        with pytest.raises(GateError, match=f"`{name}` of run {RUN} has not started"):
+        with pytest.raises(CannotDoError, match=f"`{name}` of run {RUN} has not started"):
             gates.find(RUN, name)
-    with pytest.raises(GateError, match="has no task `x`"):
+    with pytest.raises(CannotDoError, match="has no task `x`"):
         gates.find(RUN, "x")
     api.forbidden = {"get workflows"}
-    with pytest.raises(GateError, match="or none that has started"):
+    with pytest.raises(CannotDoError, match="or none that has started"):
         gates.find(RUN, "review")
 
 
 def test_a_pod_that_cannot_start_says_why(gates: ClusterGates, pod: PodMaker) -> None:
     one = pod("review")
     one.phase, one.state = "Pending", {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
-    with pytest.raises(GateError, match="has not started") as caught:
+    with pytest.raises(CannotDoError, match="has not started") as caught:
         gates.find(RUN, "review")
     assert caught.value.help == "ImagePullBackOff: no such image"
 
@@ -117,9 +118,9 @@ def test_a_gate_that_has_ended_says_who_decided(gates: ClusterGates, pod: PodMak
     one = pod("review")
     gates.decide(gates.find(RUN, "review"), Decision("reject", "bob", reason="bad data"), 0)
     one.phase, one.state = "Failed", {"terminated": {"exitCode": 1}}
-    with pytest.raises(GateError, match=r"has ended: rejected by bob: bad data$"):
+    with pytest.raises(CannotDoError, match=r"has ended: rejected by bob: bad data$"):
         gates.find(RUN, "review")
-    with pytest.raises(GateError, match=r"has ended: rejected by bob: bad data$"):
+    with pytest.raises(CannotDoError, match=r"has ended: rejected by bob: bad data$"):
         gates.find(RUN, "review", gate=False)
 
 
@@ -127,7 +128,7 @@ def test_a_gate_that_ended_by_itself_says_its_code(gates: ClusterGates, api: Api
     one = pod("review")
     one.phase, one.state = "Failed", {"terminated": {"exitCode": 1}}
     api.forbidden = {"get configmaps"}
-    with pytest.raises(GateError, match=r"has ended with code 1$"):
+    with pytest.raises(CannotDoError, match=r"has ended with code 1$"):
         gates.find(RUN, "review")
 
 
@@ -141,7 +142,7 @@ def test_of_several_starts_the_one_that_runs_is_meant(gates: ClusterGates, api: 
 
 def test_a_step_that_waits_for_nobody_can_be_reached_but_not_decided(gates: ClusterGates, pod: PodMaker) -> None:
     pod("serve", gate=False).annotations = {"kade2kfp/ports": "8080"}
-    with pytest.raises(GateError, match="`serve` does not wait for a person"):
+    with pytest.raises(CannotDoError, match="`serve` does not wait for a person"):
         gates.find(RUN, "serve")
     found = gates.find(RUN, "serve", gate=False)
     assert (found.waits, found.ports) == (False, (Port(8080),))

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kade2kfp.cluster.gates import ClusterGates
-from kade2kfp.gates.model import GateError, Standing
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Standing
 
 from .api import TOKEN, Api, Fault
 from .box import Pod
@@ -171,7 +172,7 @@ def test_a_cluster_that_fails_later_ends_the_connection_and_is_told(
 
 def test_what_may_not_be_forwarded_is_told_at_once(gates: ClusterGates, api: Api, standing: Standing) -> None:
     api.forbidden = {"get pods/portforward"}
-    with pytest.raises(GateError, match="you may not forward a port") as caught, gates.forward(standing, 80):
+    with pytest.raises(CannotDoError, match="you may not forward a port") as caught, gates.forward(standing, 80):
         pass
     assert "get and create on pods/portforward in namespace `kubeflow`" in caught.value.help
 
@@ -179,7 +180,7 @@ def test_what_may_not_be_forwarded_is_told_at_once(gates: ClusterGates, api: Api
 def test_a_port_of_ours_can_be_chosen_and_one_that_is_taken_is_told(gates: ClusterGates, standing: Standing) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        with pytest.raises(GateError, match=f"cannot listen at 127.0.0.1:{number}: Address already in use"):
+        with pytest.raises(CannotDoError, match=f"cannot listen at 127.0.0.1:{number}: Address already in use"):
             gates.forward(standing, 80, number).__enter__()
     with gates.forward(standing, 80, number) as local:
         assert local == number

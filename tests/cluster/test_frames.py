@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from kade2kfp.cluster.frames import Stream
-from kade2kfp.gates.model import GateError
+from kade2kfp.diagnostics.cannot import CannotDoError
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_what_came_before_the_end_is_not_lost(ends: tuple[Stream, socket.socket]
 def test_what_is_no_frame(ends: tuple[Stream, socket.socket], sent: bytes) -> None:
     stream, theirs = ends
     theirs.sendall(sent)
-    with pytest.raises(GateError, match="no frame of a websocket"):
+    with pytest.raises(CannotDoError, match="no frame of a websocket"):
         stream.turn()
 
 

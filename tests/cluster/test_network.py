@@ -9,7 +9,8 @@ import pytest
 
 from kade2kfp.cluster.connect import connect
 from kade2kfp.cluster.gates import ClusterGates
-from kade2kfp.gates.model import Decision, GateError
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Decision
 
 from .api import TOKEN, Api, Fault
 from .box import Pod
@@ -38,7 +39,7 @@ def test_each_fault_of_a_request_is_told(
     gates: ClusterGates, api: Api, what: int | str, said: str, tries: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     api.faults = [Fault("GET pods", what)]
-    with pytest.raises(GateError, match=said) as caught:
+    with pytest.raises(CannotDoError, match=said) as caught:
         gates.waiting(None)
     assert api.asked == ["GET pods"] * tries
     assert TOKEN not in str(caught.value) + caught.value.help + repr(caught.value)
@@ -61,7 +62,7 @@ def test_each_fault_of_an_exec_is_told(
     api.asked.clear()
     api.faults = [Fault("/exec", what)]
     with pytest.raises(
-        GateError, match="broke|does not answer as" if what in ("cut", "login", "html") else said
+        CannotDoError, match="broke|does not answer as" if what in ("cut", "login", "html") else said
     ) as caught:
         gates.read(standing, "/kade/run/token")
     assert set(api.asked) == {f"GET pods/{standing.handle}/exec"}  # and it did not follow to the login page
@@ -107,7 +108,7 @@ def test_a_forbidden_request_names_the_permission(gates: ClusterGates, api: Api,
         ),
     ):
         api.forbidden = {forbidden}
-        with pytest.raises(GateError, match=r"you may not .* \(403\)") as caught:
+        with pytest.raises(CannotDoError, match=r"you may not .* \(403\)") as caught:
             ask()
         assert help_ in caught.value.help
 
@@ -116,13 +117,13 @@ def test_nothing_listens(kubeconfig: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         write(kubeconfig, f"http://127.0.0.1:{free.getsockname()[1]}")
-        with pytest.raises(GateError, match=r"nothing listens at 127\.0\.0\.1:"):
+        with pytest.raises(CannotDoError, match=r"nothing listens at 127\.0\.0\.1:"):
             impatient(ClusterGates(connect())).waiting(None)
 
 
 def test_a_name_that_nobody_knows(kubeconfig: Path) -> None:
     write(kubeconfig, "http://cluster.invalid:6443")
-    with pytest.raises(GateError, match=r"the name of cluster\.invalid:6443 is not known"):
+    with pytest.raises(CannotDoError, match=r"the name of cluster\.invalid:6443 is not known"):
         impatient(ClusterGates(connect())).waiting(None)
 
 
@@ -130,7 +131,7 @@ def test_a_cluster_that_does_not_answer(kubeconfig: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         write(kubeconfig, f"http://127.0.0.1:{silent.getsockname()[1]}")
         gates = ClusterGates(dataclasses.replace(connect(), read=0.3, connect=0.3))
-        with pytest.raises(GateError, match="does not answer"):
+        with pytest.raises(CannotDoError, match="does not answer"):
             gates.waiting(None)
 
 
@@ -155,10 +156,10 @@ def test_tls_that_is_trusted_carries_requests_exec_and_ports(
 def test_tls_that_is_not_trusted_or_not_spoken(kubeconfig: Path, api: Api) -> None:
     with secure(api.port) as port:
         write(kubeconfig, f"https://127.0.0.1:{port}")
-        with pytest.raises(GateError, match=r"the certificate of 127\.0\.0\.1:\d+ is not trusted \(self.signed"):
+        with pytest.raises(CannotDoError, match=r"the certificate of 127\.0\.0\.1:\d+ is not trusted \(self.signed"):
             impatient(ClusterGates(connect())).waiting(None)
         write(kubeconfig, f"https://127.0.0.1:{port}", **{"insecure-skip-tls-verify": True})
         assert impatient(ClusterGates(connect())).waiting(None) == []
     write(kubeconfig, f"https://127.0.0.1:{api.port}")
-    with pytest.raises(GateError, match="does not speak TLS with us"):
+    with pytest.raises(CannotDoError, match="does not speak TLS with us"):
         impatient(ClusterGates(connect())).waiting(None)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pytest
 
 from kade2kfp.cluster.gates import ClusterGates
-from kade2kfp.gates.model import GateError
+from kade2kfp.diagnostics.cannot import CannotDoError
 
 from .api import Api, Fault
 from .box import Pod
@@ -117,7 +117,7 @@ def test_without_a_terminal_it_is_a_command_with_a_code(
 
 
 def test_a_command_that_is_not_there(waits: Pod, gates: ClusterGates) -> None:
-    with pytest.raises(GateError, match="the command could not be run in pod") as caught:
+    with pytest.raises(CannotDoError, match="the command could not be run in pod") as caught:
         gates.shell(gates.find(RUN, "review"), ["no-such-program"])
     assert '"no-such-program": not found' in caught.value.help
 
@@ -125,7 +125,7 @@ def test_a_command_that_is_not_there(waits: Pod, gates: ClusterGates) -> None:
 def test_a_step_that_has_ended_meanwhile(waits: Pod, gates: ClusterGates) -> None:
     standing = gates.find(RUN, "review")
     waits.state = {"terminated": {"exitCode": 0}}
-    with pytest.raises(GateError, match=r"has failed \(500\)") as caught:
+    with pytest.raises(CannotDoError, match=r"has failed \(500\)") as caught:
         gates.shell(standing, ["sh"])
     assert caught.value.help == 'container not found ("main")'
 
@@ -140,5 +140,5 @@ def test_files_of_a_step(waits: Pod, gates: ClusterGates) -> None:
     assert gates.read(standing, "/kade/run/-odd 'name") == b"odd"
     assert gates.read(standing, "/kade/run/none") is None
     assert gates.read(standing, "/kade/run") is None
-    with pytest.raises(GateError, match="wrote more than 1 MiB"):
+    with pytest.raises(CannotDoError, match="wrote more than 1 MiB"):
         gates.read(standing, "/kade/run/large")

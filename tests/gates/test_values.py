@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kade2kfp.document.values import is_of_type
 from kade2kfp.gates.values import about, example, split, texts
 from kade2kfp.local.text import text_value
-from kade2kfp.steps.model import GateValue
+from kade2kfp.steps.parts import GateValue
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 STEP = (Path(__file__).parents[2] / "templates" / "step.sh").read_text()

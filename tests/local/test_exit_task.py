@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,6 @@ def test_who_asks_twice_does_not_wait_for_it(home: Path) -> None:
     mark = str(uuid.uuid4().int)
     started = _waiting(home, mark, deaf=True, grace=60)
     started.process.send_signal(2)
-    time.sleep(1)  # a person's second Ctrl-C comes later
     started.process.send_signal(15)
     done = ended(started)
     assert done.code == 130

@@ -16,7 +16,8 @@ import kade2kfp.diagnostics
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.diagnostics.text import render
 from kade2kfp.local.secrets import MAX_BYTES, Objects, masks, missing, problem, read_secrets, read_text
-from kade2kfp.steps.model import EnvFrom, EnvValue, Plan, SecretMount, Step
+from kade2kfp.steps.model import Plan, Step
+from kade2kfp.steps.parts import EnvFrom, EnvValue, SecretMount
 from kade2kfp.steps.sources import Param
 
 CODES = Path(kade2kfp.diagnostics.__file__).parent / "codes"

@@ -7,16 +7,8 @@ from typing import Any
 import yaml
 
 from kade2kfp.lowering import lower
-from kade2kfp.steps.model import (
-    ArtifactInput,
-    ArtifactOutput,
-    Claim,
-    ClaimMount,
-    Node,
-    Plan,
-    PlanParameter,
-    Step,
-)
+from kade2kfp.steps.model import Claim, Node, Plan, PlanParameter, Step
+from kade2kfp.steps.parts import ArtifactInput, ArtifactOutput, ClaimMount
 from kade2kfp.steps.sources import Text
 
 Json = Any

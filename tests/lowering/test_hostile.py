@@ -13,10 +13,10 @@ from kfp import components
 
 from kade2kfp.lowering import lower
 from kade2kfp.lowering.text import CannotLowerError
-from kade2kfp.steps.model import (
+from kade2kfp.steps.model import Claim, PlanParameter
+from kade2kfp.steps.parts import (
     ArtifactInput,
     ArtifactOutput,
-    Claim,
     ClaimMount,
     EmbeddedFile,
     EmptyDirMount,
@@ -24,7 +24,6 @@ from kade2kfp.steps.model import (
     EnvValue,
     Metrics,
     ParameterOutput,
-    PlanParameter,
     Resources,
     Scheduling,
     SecretMount,

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from kade2kfp.steps.model import (
-    EnvFrom,
-    EnvValue,
-    ParameterOutput,
-    PlanParameter,
-    Resources,
-    Scheduling,
-    Security,
-)
+from kade2kfp.steps.model import PlanParameter
+from kade2kfp.steps.parts import EnvFrom, EnvValue, ParameterOutput, Resources, Scheduling, Security
 from kade2kfp.steps.sources import Output, Param, RunInfo
 
 from .plans import TEXT, component, container, ir, pod, step, task

@@ -7,17 +7,8 @@ from typing import Any
 import pytest
 
 from kade2kfp.lowering.text import CannotLowerError
-from kade2kfp.steps.model import (
-    ArtifactInput,
-    ArtifactOutput,
-    EnvValue,
-    Import,
-    Metrics,
-    ParameterOutput,
-    PlanParameter,
-    Resources,
-    Retry,
-)
+from kade2kfp.steps.model import Import, PlanParameter
+from kade2kfp.steps.parts import ArtifactInput, ArtifactOutput, EnvValue, Metrics, ParameterOutput, Resources, Retry
 from kade2kfp.steps.sources import Collect, Item, Output, Param, RunInfo
 
 from .plans import TEXT, by_artifact, component, container, ir, step, task, words

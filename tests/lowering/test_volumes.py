@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from kade2kfp.steps.model import Claim, ClaimMount, CreatedClaim, EmptyDirMount, Import, SecretMount
+from kade2kfp.steps.model import Claim, CreatedClaim, Import
+from kade2kfp.steps.parts import ClaimMount, EmptyDirMount, SecretMount
 from kade2kfp.steps.sources import Param
 
 from .plans import NAS, TEXT, by_volume, ir, pod, step, task, words

@@ -16,12 +16,11 @@ import yaml
 from kfp import compiler, components
 
 from kade2kfp.lowering import lower
-from kade2kfp.steps.model import (
+from kade2kfp.steps.model import Claim, CreatedClaim, Plan, PlanParameter, Step
+from kade2kfp.steps.parts import (
     ArtifactInput,
     ArtifactOutput,
-    Claim,
     ClaimMount,
-    CreatedClaim,
     EmbeddedFile,
     EmptyDirMount,
     EnvFrom,
@@ -31,15 +30,12 @@ from kade2kfp.steps.model import (
     Jupyter,
     Metrics,
     ParameterOutput,
-    Plan,
-    PlanParameter,
     Resources,
     Retry,
     Scheduling,
     SecretMount,
     Security,
     Ssh,
-    Step,
     VolumeOutput,
 )
 from kade2kfp.steps.sources import Output, Param, RunInfo

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kade2kfp.steps.model import Claim, CreatedClaim, Resources, Retry, Scheduling, Security, Step
+from kade2kfp.steps.model import Claim, CreatedClaim, Step
+from kade2kfp.steps.parts import Resources, Retry, Scheduling, Security
 
 from .documents import Json, arrow, document, job, plan, steps
 

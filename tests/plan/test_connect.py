@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from kade2kfp.steps.model import (
-    ArtifactOutput,
-    ClaimMount,
-    EmptyDirMount,
-    SecretMount,
-    Step,
-    VolumeOutput,
-)
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ArtifactOutput, ClaimMount, EmptyDirMount, SecretMount, VolumeOutput
 from kade2kfp.steps.sources import Param
 
 from .documents import Json, arrow, document, job, plan, steps

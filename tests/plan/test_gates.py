@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kade2kfp.steps.model import ClaimMount, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import ClaimMount
 
 from .documents import Json, check, codes, document, job, marked, plan, steps
 

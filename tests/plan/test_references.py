@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kade2kfp.plan.resolve import as_text
-from kade2kfp.steps.model import EnvFrom, EnvValue
+from kade2kfp.steps.parts import EnvFrom, EnvValue
 from kade2kfp.steps.sources import Item, Output, Param, RunInfo, Source
 
 from .documents import Json, analysis, check, codes, document, job, marked, plan, steps

@@ -15,7 +15,8 @@ from kade2kfp import api
 from kade2kfp.document.values import same
 from kade2kfp.plan.names import DRIVER_END, MAX_NAME
 from kade2kfp.plan.turns import MAX_ITEMS, item_names
-from kade2kfp.steps.model import Branch, Choice, Node, Plan, Step
+from kade2kfp.steps.model import Choice, Node, Plan, Step
+from kade2kfp.steps.parts import Branch
 from kade2kfp.steps.sources import Constant
 
 Json = dict[str, Any]

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kade2kfp.steps.command import container_command, is_plain, letters, needs_script, pieces, plain_env
-from kade2kfp.steps.model import (
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import (
     ArtifactInput,
     ArtifactOutput,
     EmbeddedFile,
@@ -25,7 +26,6 @@ from kade2kfp.steps.model import (
     ParameterOutput,
     Retry,
     Ssh,
-    Step,
     VolumeOutput,
 )
 from kade2kfp.steps.sources import Param, RunInfo, Source, Text
@@ -54,6 +54,9 @@ class Values:
 
     def input_path(self, name: str) -> str:
         return f"{self.root}/in/{name}"
+
+    def input_uri(self, name: str) -> str:
+        return f"s3://bucket/in/{name}"
 
     def output_path(self, name: str) -> str:
         return f"{self.root}/artifacts/{name}"

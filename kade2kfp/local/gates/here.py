@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.document.suggest import did_you_mean
-from kade2kfp.gates.model import Decision, GateError, Standing
+from kade2kfp.gates.model import Decision, Standing
 from kade2kfp.local.folder import Run, all_runs, find
 from kade2kfp.local.gates.inside import Inside, inside_of
 from kade2kfp.local.gates.standing import DATA, gate_folder, read_standing
@@ -48,11 +49,11 @@ class LocalGates:
         step = _step(found, state, task)
         standing = read_standing(found.folder, step.name) if state.status == "running" else None
         if standing is None or step.status != "running":
-            raise GateError(*_why_not(found, state, step))
+            raise CannotDoError(*_why_not(found, state, step))
         if gate and not standing.waits:
-            raise GateError(f"'{step.task}' waits for nobody")
+            raise CannotDoError(f"'{step.task}' waits for nobody")
         if gate and (said := _said(found.folder, standing)):
-            raise GateError(f"'{step.task}' has been decided: {said}")
+            raise CannotDoError(f"'{step.task}' has been decided: {said}")
         return standing
 
     def who(self) -> str:
@@ -81,8 +82,8 @@ class LocalGates:
                 shutil.rmtree(made, ignore_errors=True)
         except OSError as error:
             if said := _said(run.folder, standing):
-                raise GateError(f"'{standing.task}' has been decided: {said}") from None
-            raise GateError(f"cannot write the decision: {(error.strerror or str(error)).lower()}") from None
+                raise CannotDoError(f"'{standing.task}' has been decided: {said}") from None
+            raise CannotDoError(f"cannot write the decision: {(error.strerror or str(error)).lower()}") from None
         return self._closed(standing, decision, seconds)
 
     def _closed(self, standing: Standing, decision: Decision, seconds: float) -> str:
@@ -94,7 +95,7 @@ class LocalGates:
             if now is None or now.pod != standing.pod or _state(run).step(standing.step).status != "running":
                 return f"'{standing.task}' is {done}"
             if _state(run).status != "running":
-                raise GateError(f"the run {run.name} has ended before '{standing.task}' saw it")
+                raise CannotDoError(f"the run {run.name} has ended before '{standing.task}' saw it")
             if time.monotonic() > until:
                 return f"'{standing.task}' is {done}; after {seconds:.0f} s what ran in it has not ended yet"
             time.sleep(0.1)
@@ -112,7 +113,7 @@ class LocalGates:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise GateError(f"cannot read {path} in '{standing.task}': {error}") from None
+            raise CannotDoError(f"cannot read {path} in '{standing.task}': {error}") from None
         return done.stdout[:_LONGEST] if done.returncode == 0 else None
 
     @contextmanager
@@ -120,7 +121,7 @@ class LocalGates:
         """The port itself: the step's loopback is this machine's."""
         here = self._inside(standing).ports.get(port, port)
         if local is not None and local != here:
-            raise GateError(f"port {port} of '{standing.task}' is {here} here, and cannot be another")
+            raise CannotDoError(f"port {port} of '{standing.task}' is {here} here, and cannot be another")
         yield here
 
     def shell(self, standing: Standing, command: Sequence[str]) -> int:
@@ -129,7 +130,7 @@ class LocalGates:
         try:
             return subprocess.run(inside.command(command, tty=True), env=dict(inside.env), check=False).returncode
         except OSError as error:
-            raise GateError(f"cannot enter '{standing.task}': {(error.strerror or str(error)).lower()}") from None
+            raise CannotDoError(f"cannot enter '{standing.task}': {(error.strerror or str(error)).lower()}") from None
 
     def _inside(self, standing: Standing) -> Inside:
         return inside_of(standing, _state(self._run(standing.run)).engine)
@@ -138,21 +139,21 @@ class LocalGates:
         try:
             found = find(self.home, wanted)
         except OSError as error:
-            raise GateError(f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}") from None
+            raise CannotDoError(f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}") from None
         if isinstance(found, str):
-            raise GateError(found)
+            raise CannotDoError(found)
         return found
 
     def _all(self) -> list[Run]:
         try:
             return all_runs(self.home)
         except OSError as error:
-            raise GateError(f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}") from None
+            raise CannotDoError(f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _state(run: Run) -> RunState:
     if run.state is None:
-        raise GateError(f"cannot read the state of {run.name}: {run.problem}")
+        raise CannotDoError(f"cannot read the state of {run.name}: {run.problem}")
     return run.state
 
 
@@ -171,7 +172,7 @@ def _step(run: Run, state: RunState, wanted: str) -> StepState:
             told = [step for step in found if read_standing(run.folder, step.name) or step.outputs.get("decision")]
             return [*found, *told][-1]
     hint = did_you_mean(wanted, [step.task for step in state.steps], noun="tasks")
-    raise GateError(f"the run {state.name} has no task '{wanted}'", hint)
+    raise CannotDoError(f"the run {state.name} has no task '{wanted}'", hint)
 
 
 def _why_not(run: Run, state: RunState, step: StepState) -> tuple[str, str]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kade2kfp.gates.model import GateError, Standing
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.gates.model import Standing
 from kade2kfp.local.bubblewrap import children
 
 
@@ -27,14 +28,14 @@ class Inside:
 
 
 def inside_of(standing: Standing, engine: str) -> Inside:
-    """The way into the box of a step, of the engine that its run has. Raises GateError."""
+    """The way into the box of a step, of the engine that its run has. Raises CannotDoError."""
     told = json.loads(standing.handle)
     ports = {int(own): here for own, here in told["ports"].items()}
     box: str = told["box"]
     if engine != "process":
         program = shutil.which(engine)
         if program is None:
-            raise GateError(f"{engine} is not installed here any more")
+            raise CannotDoError(f"{engine} is not installed here any more")
         return Inside(lambda words, tty: [program, "exec", *_terminal(tty), box, *words], os.environ, ports)
     return _of_process(standing, box, ports)
 
@@ -47,7 +48,7 @@ def _of_process(standing: Standing, box: str, ports: Mapping[int, int]) -> Insid
     """Into the namespaces of a box of bubblewrap's, with the variables of its step; `box` is its first process."""
     program = shutil.which("nsenter")
     if program is None:
-        raise GateError("there is no nsenter here", "install util-linux")
+        raise CannotDoError("there is no nsenter here", "install util-linux")
     # What the box's first process has started: the step, and for a moment helpers of bubblewrap's.
     found = [
         number
@@ -55,7 +56,7 @@ def _of_process(standing: Standing, box: str, ports: Mapping[int, int]) -> Insid
         if _variables(number).get("KFP_POD_UID") == standing.pod
     ]
     if not found:
-        raise GateError(f"'{standing.task}' cannot be entered: its box is gone, or belongs to another user")
+        raise CannotDoError(f"'{standing.task}' cannot be entered: its box is gone, or belongs to another user")
     box, env = str(found[0]), _variables(found[0])
     # The user's own: bubblewrap maps one user, and in a user namespace of one's own one may be what one was.
     options = [program, "--target", box, "--user", "--mount", "--pid", "--ipc", "--uts", "--preserve-credentials"]

@@ -21,7 +21,8 @@ from typing import Any
 from kade2kfp.gates.model import Standing
 from kade2kfp.local.folder import safe_name
 from kade2kfp.local.trees import remove
-from kade2kfp.steps.model import GateValue, Port, Step
+from kade2kfp.steps.model import Step
+from kade2kfp.steps.parts import GateValue, Port
 
 DATA = "..data"
 """The folder with a decision; all of it is there at once, or nothing."""

@@ -21,7 +21,8 @@ from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.local.secrets.form import objects_of
 from kade2kfp.source.lines import Lines
 from kade2kfp.source.mistakes import Mistakes
-from kade2kfp.steps.model import EnvFrom, Plan, SecretMount, Step
+from kade2kfp.steps.model import Plan, Step
+from kade2kfp.steps.parts import EnvFrom, SecretMount
 from kade2kfp.steps.sources import literal
 
 MAX_BYTES = 1024 * 1024

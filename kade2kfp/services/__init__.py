@@ -1,0 +1,1 @@
+"""What steps leave running: viewers and servings, as the commands see them."""
