@@ -103,7 +103,7 @@ def compile(
     checked = validate(source, folder=folder, values=values)
     if checked.plan is None or checked.analysis is None:
         return Compiled(checked, None)
-    checked = _with(checked, [*_not_yet(checked.analysis, _NOT_COMPILED), *_not_on_a_cluster(checked.analysis)])
+    checked = _with(checked, _not_on_a_cluster(checked.analysis))
     if checked.plan is None:
         return Compiled(checked, None)
     from kade2kfp.lowering import lower  # imports kfp, which takes a second
@@ -114,7 +114,7 @@ def compile(
 def for_a_run(checked: Checked) -> Checked:
     """A checked document with what else stands in the way of running it on this machine; without a plan where something does.
 
-    Every parameter that is required has a value by then (K702), and all that the document asks for is carried out (K600).
+    Every parameter that is required has a value by then (K702).
     """
     if checked.plan is None or checked.analysis is None:
         return checked
@@ -126,7 +126,7 @@ def for_a_run(checked: Checked) -> Checked:
         for one in document.parameters
         if one.name not in checked.analysis.known
     ]
-    return _with(checked, [*missing, *_not_yet(checked.analysis, _NOT_RUN)])
+    return _with(checked, missing)
 
 
 def also(checked: Checked, found: Iterable[Diagnostic]) -> Checked:
@@ -169,23 +169,12 @@ def _given(document: Document, values: Mapping[str, Any]) -> tuple[dict[str, Any
     return fitting, found
 
 
-def _not_yet(analysis: Analysis, instead: str) -> Iterable[Diagnostic]:
-    """K600: what this version cannot carry out."""
-    for task in analysis.document.tasks:
-        for what, at in task.unsupported():
-            yield Diagnostic("K600", f"{what} is not supported yet", at, instead)
-
-
 def _not_on_a_cluster(analysis: Analysis) -> Iterable[Diagnostic]:
     """K607: what no cluster can carry out."""
     for task in analysis.document.tasks:
         if getattr(task, "scheme", "") == "file":
             help_ = "serve it by http, or put it into an object store; file:// is for `kade2kfp run`"
             yield Diagnostic("K607", "a cluster cannot read file://", task.place("url"), help_)
-
-
-_NOT_COMPILED = "it is read and checked, but this version of kade2kfp does not compile it; nothing was written"
-_NOT_RUN = "it is read and checked, but this version of kade2kfp does not run it; nothing was started"
 
 
 def _about_a_stand_in(document: Document, one: Diagnostic) -> bool:

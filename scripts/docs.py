@@ -110,7 +110,7 @@ def format_page() -> str:
         shared = "[what all tasks share](#what-all-tasks-share)"
         if base is CommandTask:
             shared += " and [what tasks that run a command share](#tasks-that-run-a-command)"
-        lead = f"{about(task)}{not_yet(task)} Besides {shared}:"
+        lead = f"{about(task)} Besides {shared}:"
         parts += section(type_name(task), task, leave=set(base.model_fields) - {"type"}, level=3, lead=lead)
     parts.append("\n## Objects\n\nIn the order of the alphabet.")
     for model in sorted(nested(), key=lambda one: one.__name__):
@@ -148,13 +148,6 @@ def described(info: FieldInfo) -> str:
     """A field's description, and the default that a boolean has."""
     text = info.description or ""
     return f"{text} Default: `{str(info.default).lower()}`." if isinstance(info.default, bool) else text
-
-
-def not_yet(model: type[Task]) -> str:
-    """What of a task that says nothing special is read and checked, but not compiled by this version."""
-    bare = model.model_construct(id="task", type=type_name(model))
-    found = [what for what, _ in bare.unsupported()]
-    return f" **Not compiled yet: {', '.join(found)}.**" if found else ""
 
 
 def type_name(model: type[Model]) -> str:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The Debian packages that the tests need: the scripts that run inside pods are tested on each of these shells and awks,
-# local runs with podman, and a step is entered by ssh.
+# local runs with podman, a step is entered by ssh, and a model of PyTorch is served.
 # Prints those that are missing, one a line; with --note, one line for a person; with --install, installs them.
 missing() {
     for command in busybox crun gawk make mawk original-awk podman shellcheck; do
@@ -8,6 +8,7 @@ missing() {
     done
     command -v ssh >/dev/null 2>&1 || echo openssh-client
     [ -x /usr/sbin/sshd ] || command -v sshd >/dev/null 2>&1 || echo openssh-server
+    [ -e /usr/lib/python3/dist-packages/torch ] || echo python3-torch # a small one without CUDA, which PyPI does not have
     # Debian's python3 comes without what makes virtual environments; uv does without it.
     command -v uv >/dev/null 2>&1 || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for warm.py
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

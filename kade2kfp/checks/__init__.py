@@ -33,12 +33,14 @@ from kade2kfp.checks.schedule import schedule
 from kade2kfp.checks.scheduling import scheduling
 from kade2kfp.checks.select import select
 from kade2kfp.checks.serving import serving
+from kade2kfp.checks.servings import servings
 from kade2kfp.checks.shared_claims import shared_claims
 from kade2kfp.checks.size import size
 from kade2kfp.checks.ssh import ssh
 from kade2kfp.checks.task_paths import task_paths
 from kade2kfp.checks.unique_names import unique_names
 from kade2kfp.checks.unread_fields import unread_fields
+from kade2kfp.checks.viewers import viewers
 from kade2kfp.checks.volume_arrows import volume_arrows
 from kade2kfp.checks.volumes import volumes
 from kade2kfp.diagnostics.model import Diagnostic
@@ -77,11 +79,13 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     scheduling,
     select,
     serving,
+    servings,
     shared_claims,
     ssh,
     task_paths,
     unique_names,
     unread_fields,
+    viewers,
     volume_arrows,
     volumes,
 )

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from kade2kfp.diagnostics.model import Diagnostic
-from kade2kfp.document.shared import CommandTask
 from kade2kfp.plan.analysis import Analysis
 
 # What nearly all are, and PEP 508 has: told here, since packaging takes longer to import than all checks take.
@@ -16,9 +15,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==[0-9]+(?:\.
 def packages(analysis: Analysis) -> Iterator[Diagnostic]:
     """K214: not a requirement by PEP 508, an option of pip, or credentials in a URL."""
     for task in analysis.document.tasks:
-        if not isinstance(task, CommandTask) or not task.packages_to_install:
-            continue
-        for i, written in enumerate(task.packages_to_install):
+        for i, written in enumerate(getattr(task, "packages_to_install", None) or ()):
             at = task.place("packages_to_install", i)
             if analysis.document.is_torn(at):
                 continue

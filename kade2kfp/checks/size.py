@@ -11,6 +11,7 @@ from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.steps.command import KFP_LIKE, container_command, plain_env
 from kade2kfp.steps.model import Import, Plan, Step
+from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Constant, sources
 from kade2kfp.tasks.gates import TOLD
 
@@ -20,6 +21,8 @@ MAX_WORKFLOW = 1_500_000
 """Kubernetes' limit of an object is 1.5 MiB; Argo's status takes its part."""
 OWN_PART = 1_300
 STATUS_PART = 1_000
+OBJECTS = 4_000
+"""What a service's Kubernetes objects are besides its command and variables."""
 ARTIFACT_PART = 900
 """What one artifact that arrives adds to what KFP's driver hands to a step: its name, type, URI and metadata, as JSON."""
 
@@ -34,7 +37,7 @@ def size(plan: Plan, analysis: Analysis) -> Iterator[Diagnostic]:
         if isinstance(node, Step):
             command, args = container_command(node, KFP_LIKE)
             container, around = (
-                [command, args, dict(plain_env(node))],
+                [command, args, dict(plain_env(node)), _applying(node)],
                 [node.description, node.labels, node.annotations],
             )
             component = _bytes(container) + _bytes(around)
@@ -68,6 +71,16 @@ def size(plan: Plan, analysis: Analysis) -> Iterator[Diagnostic]:
             f"{_advice(plan)}put files into images or onto a volume, or split the pipeline; largest: {largest}",
             on_key=True,
         )
+
+
+def _applying(step: Step) -> list[str]:
+    """About what lowering adds to a step that leaves a service running: templates/apply.py, and its objects as a text."""
+    if step.service is None:
+        return []
+    server = step.service.server
+    fetching = [embed_python("fetch.py") for _ in server.inputs]
+    told = [container_command(server, KFP_LIKE), dict(plain_env(server)), fetching, server.annotations]
+    return [embed_python("apply.py"), json.dumps(told), " " * OBJECTS]
 
 
 def _bytes(carried: object) -> int:

@@ -41,7 +41,7 @@ def task_paths(analysis: Analysis) -> Iterator[Diagnostic]:
 
 def _uses(analysis: Analysis, task: Task) -> Iterator[_Use]:
     for flow in analysis.to_task.get(task.id, ()):
-        if not flow.order_only and task.type not in ("select", "viewer", "condition", "loadData"):
+        if not flow.order_only and task.type not in ("select", "condition", "loadData"):
             yield _Use(
                 flow.to_path,
                 flow.arrow.place("to_path"),

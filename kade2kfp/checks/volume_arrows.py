@@ -38,6 +38,6 @@ def _mounts(analysis: Analysis, task: Task, own: list[Mount]) -> Iterator[tuple[
         for mount in volume_mounts(analysis, [flow] if flow.volume else [], [], own):
             yield mount, flow.arrow.place("from_path"), flow.from_path
     for flow in analysis.to_task.get(task.id, ()):
-        if flow.taker.type not in ("select", "viewer"):
+        if flow.taker.type != "select":
             for mount in volume_mounts(analysis, [], [flow] if flow.volume else [], own):
                 yield mount, flow.arrow.place("to_path"), flow.to_path

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
 from kade2kfp.document.suggest import closest, did_you_mean
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.servings import volume_of_serving
+from kade2kfp.tasks.serving import Serving
 
 MAX_SLUG = 43
 
@@ -21,6 +23,7 @@ def volumes(analysis: Analysis) -> Iterator[Diagnostic]:
             help_ = help_ if document.volumes else "add it to the pipeline's `volumes`"
             yield Diagnostic("K400", f"there is no volume `{name}`", at, help_)
     meant = [name if name in known else closest(name, known) for name, _ in _named(analysis)]
+    meant += [volume_of_serving(analysis, task) for task in document.tasks if isinstance(task, Serving)]
     unsure = None in meant or document.is_torn(("tasks",), ("arrows",), ("defaults",))
     created: Pointer | None = None
     yield from _long_name(analysis)
@@ -69,3 +72,5 @@ def _named(analysis: Analysis) -> Iterator[tuple[str, Pointer]]:
         for mount in task.volumes or ():
             if mount.id is not None:
                 yield mount.id, mount.place("id")
+        if isinstance(task, Serving) and task.volume:
+            yield task.volume, task.place("volume")

@@ -16,20 +16,25 @@ from kade2kfp.cli.streams import lost, prepare, say
 
 _COMMANDS = {
     "artifacts": "Look at a run: its files, its logs, all of it.",
-    "compile": "Lower pipeline documents into Kubeflow Pipelines v2.",
-    "explain": "Say what a code means and how to mend it.",
+    "bento": "Write a Bento, the roles of a cluster, the schema.",
+    "compile": "Lower documents into Kubeflow Pipelines v2.",
+    "explain": "Check pipeline documents, explain what was found.",
     "gates": "List the tasks that wait for a person.",
     "logs": "Look at a run: its files, its logs, all of it.",
     "open": "Reach a task that runs: its ports, or a shell.",
+    "predict": "Use what runs leave running: endpoints, and tools.",
+    "rbac": "Write a Bento, the roles of a cluster, the schema.",
     "reject": "Decide at a task that waits for a person.",
     "rerun": "Run a pipeline on this machine, or go on.",
     "resume": "Decide at a task that waits for a person.",
     "run": "Run a pipeline on this machine, or go on.",
     "runs": "List the runs of this machine, or remove old ones.",
-    "schema": "Print the JSON Schema of the document format.",
+    "schema": "Write a Bento, the roles of a cluster, the schema.",
+    "serving": "Use what runs leave running: endpoints, and tools.",
     "show": "Look at a run: its files, its logs, all of it.",
     "ssh": "Reach a task that runs: its ports, or a shell.",
-    "validate": "Check pipeline documents.",
+    "validate": "Check pipeline documents, explain what was found.",
+    "viewer": "Use what runs leave running: endpoints, and tools.",
 }
 """Each command with its line in the help, where those of the same line stand together."""
 

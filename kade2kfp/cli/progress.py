@@ -72,6 +72,7 @@ def came_out(step: StepState, *, most: int = 40) -> list[str]:
     named = {
         name: short_value(value, most)
         for name, value in step.outputs.items()
+        if value != ""
         if not (name.startswith("metric-") and name.removeprefix("metric-") in step.metrics)
     }
     named |= {name: number(value) for name, value in step.metrics.items()}

@@ -255,7 +255,7 @@ def ground_of(launch: Launch, folder: Path, home: Path) -> Ground:
         launch.objects,
         {id_: Path(path) for id_, path in launch.options.volumes.items()},
         tuple(Path(path) for path in launch.options.readable),
-        (*(home / name for name in ("runs", "volumes", "cache", "environments")), *launch.private),
+        (*(home / name for name in ("runs", "volumes", "cache", "environments", "services")), *launch.private),
     )
 
 
@@ -293,10 +293,11 @@ def conduct(
 
 @contextmanager
 def _signals(inbox: Inbox) -> Iterator[None]:
-    """Ctrl-C and a request to end become messages to the runner, each of its own.
+    """Ctrl-C and a request to end become messages to the runner.
 
-    By a thread that Python writes to at once: handlers run in the main thread when that goes on, and of two signals at
-    the same moment Linux gives one to another thread (kernel/signal.c, complete_signal), so that nothing wakes it.
+    By a thread that reads their numbers, not by handlers: those run in the main thread, which waits for messages, and of
+    two signals at the same moment Linux gives one to another thread (kernel/signal.c, complete_signal), which does not
+    end that wait.
     """
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     read, write = os.pipe()

@@ -5,7 +5,24 @@ from __future__ import annotations
 from kade2kfp.diagnostics.model import Diagnostic, Severity
 
 WARNINGS = frozenset(
-    {"K206", "K207", "K209", "K218", "K227", "K228", "K242", "K334", "K409", "K410", "K413", "K500", "K507", "K605"}
+    {
+        "K206",
+        "K207",
+        "K209",
+        "K218",
+        "K227",
+        "K228",
+        "K233",
+        "K236",
+        "K242",
+        "K334",
+        "K409",
+        "K410",
+        "K413",
+        "K500",
+        "K507",
+        "K605",
+    }
 )
 NOTES = frozenset({"K226", "K513"})
 

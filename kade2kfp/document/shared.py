@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from kade2kfp.diagnostics.model import Pointer
 from kade2kfp.document.base import CompileText, FreeText, Model, RunText, Takes
 from kade2kfp.document.types import (
     AbsolutePath,
@@ -252,11 +251,7 @@ class Task(Model):
 
     def nodes(self, frame: Frame) -> Nodes:
         """What the task becomes in a plan. Each type says it for itself."""
-        raise NotImplementedError(f"{type(self).__name__} says in `unsupported` that it becomes nothing yet")
-
-    def unsupported(self) -> tuple[tuple[str, Pointer], ...]:
-        """What of the task cannot be carried out yet: what it is, and where it stands."""
-        return ()
+        raise NotImplementedError(type(self).__name__)
 
 
 class CommandTask(Task):

@@ -26,6 +26,9 @@ from kade2kfp.local.gates.standing import Opening, opening, reachable, standing_
 from kade2kfp.local.logs import TAIL, LogEnd, pump, tail
 from kade2kfp.local.places import Known
 from kade2kfp.local.secrets import masks
+from kade2kfp.local.services.make import Material, version_name
+from kade2kfp.local.services.serve import ServiceFailedError, kept_versions, served
+from kade2kfp.local.services.view import Viewers, view
 from kade2kfp.local.state import WAITS, Attempt, Failure, StepState, StepStatus
 from kade2kfp.local.trees import remove
 from kade2kfp.steps.command import needs_script
@@ -87,7 +90,10 @@ class Boxes:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A step to run, and all it needs. `input_digests` tell what arrived; `read_cache` is off where all is to run anew."""
+    """A step to run, and all it needs. `input_digests` tell what arrived; `read_cache` is off where all is to run anew.
+
+    `version` is the name of what it leaves running; `viewers` are those of the run.
+    """
 
     step: Step
     ground: Ground
@@ -97,6 +103,8 @@ class Work:
     engine: Engine
     home: Path
     read_cache: bool
+    version: str = ""
+    viewers: Viewers = field(default_factory=Viewers)
 
 
 def run_step(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState], None]) -> StepState:
@@ -122,6 +130,8 @@ def run_step(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepS
         return _run(work, state, boxes, tell, scratch)
     except _FailedError as failed:
         return _ended(failed.state or latest[-1], "failed", failure=failed.failure)
+    except ServiceFailedError as failed_service:
+        return _ended(latest[-1], "failed", failure=failed_service.failure)
     except OSError as error:
         return _ended(latest[-1], "failed", failure=_machine(error))
     finally:
@@ -146,13 +156,20 @@ def _machine(error: OSError) -> Failure:
 
 def _run(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState], None], scratch: Path) -> StepState:
     step = work.step
+    of = _material(work)
+    if of is not None:
+        work = replace(work, version=version_name())
+        if of.service.kind == "viewer":
+            return view(of, state, work.viewers, report)
     python = None if work.engine.uses_images else _python(work, state, boxes, report)
     if boxes.cancelled.is_set():
         return _ended(state, "cancelled")
+    if of is not None and not step.command:
+        return served(of, work.version, state, python, boxes.cancelled, report)
     opened = opening(step, work.ground.folder) if reachable(step) else None
     box = _box(work, _fresh(scratch), python, opened)
     key = ""
-    if step.cache_key is not None:
+    if step.cache_key is not None and of is None:
         served_by = work.engine.image_digest(box.image) if python is None else python.name
         # An image that is not there yet cannot be told from another of its name.
         key = key_of(step, box, work.input_digests, f"{work.engine.name} {served_by}") if served_by else ""
@@ -182,7 +199,16 @@ def _run(work: Work, state: StepState, boxes: Boxes, report: Callable[[StepState
         return _ended(state, "cancelled")
     if failure is not None:
         raise _FailedError(failure, state)
-    return _left(work, state, box, key)
+    done = _left(work, state, box, key)
+    return done if of is None else served(of, work.version, done, python, boxes.cancelled, report)
+
+
+def _material(work: Work) -> Material | None:
+    """What a step needs that leaves something running; None for any other."""
+    step = work.step
+    if step.service is None:
+        return None
+    return Material(step, step.service, work.ground, work.known, work.inputs, work.engine, work.home)
 
 
 def _left(work: Work, state: StepState, box: Box, key: str) -> StepState:
@@ -231,7 +257,11 @@ def _fresh(scratch: Path) -> Path:
 
 def _box(work: Work, scratch: Path, python: Path | None, opened: Opening | None) -> Box:
     try:
-        return box_of(work.step, work.ground, work.known, work.inputs, scratch=scratch, python=python, opened=opened)
+        box = box_of(work.step, work.ground, work.known, work.inputs, scratch=scratch, python=python, opened=opened)
+        if not work.version or work.step.service is None:
+            return box
+        kept = kept_versions(work.home, work.step.service.name)
+        return replace(box, env={**box.env, "KADE2KFP_VERSION": work.version, "KADE2KFP_KEEP": " ".join(kept)})
     except CannotRunError as error:
         raise _FailedError(Failure(error.code, str(error), error.help)) from None
 
@@ -329,7 +359,7 @@ def why_failed(step: Step, code: int, end: LogEnd, *, images: bool) -> Failure:
     """What an exit code means, in words. `images`: the step ran in its own image, not on this machine's files."""
     said = [line.removeprefix(_OURS) for line in end.tail if line.startswith(_OURS)]
     said = [line for line in said if not line.startswith(_ABOUT_COMMAND)]
-    if step.type == "loadData" and said:  # its own words, of templates/load_data.py
+    if step.type in ("loadData", "serving") and said:  # its own words, of templates/load_data.py or pack.py
         return Failure("K710", said[-1], tail=tuple(said[:-1]))
     log = tuple(line for line in end.tail if not line.startswith(_OURS))
     elsewhere = "" if images else _CONTAINERS

@@ -9,7 +9,14 @@ from kade2kfp.document.read import Document
 from kade2kfp.document.shared import CommandTask, Task
 from kade2kfp.local.state import Failure, RunState
 
-_FIELD = {"K710": "command", "K713": "command", "K712": "timeout", "K715": "packages_to_install", "K716": "gate"}
+_FIELD = {
+    "K710": "command",
+    "K713": "command",
+    "K712": "timeout",
+    "K715": "packages_to_install",
+    "K716": "gate",
+    "K727": "port",
+}
 
 
 def failures(state: RunState, document: Document) -> Iterator[Diagnostic]:

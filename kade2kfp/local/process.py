@@ -120,9 +120,12 @@ def _first_process(status: int) -> Callable[[], int]:
 
     @cache
     def init() -> int:
-        if not select.select([status], [], [], _STARTS)[0]:
-            raise ProcessLookupError
-        pid: int = json.loads(os.read(status, 4096).split(b"\n")[0])["child-pid"]
+        told = b""
+        while b"\n" not in told:  # bwrap writes the line in parts (bubblewrap.c, dump_info and namespace_ids_write)
+            if not select.select([status], [], [], _STARTS)[0] or not (part := os.read(status, 4096)):
+                raise ProcessLookupError
+            told += part
+        pid: int = json.loads(told.split(b"\n")[0])["child-pid"]
         return pid
 
     return init

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty as NothingYet
 from queue import SimpleQueue
@@ -20,6 +20,8 @@ from kade2kfp.local.engine import GRACE, Engine
 from kade2kfp.local.loops import begun, closed, known_in, lacking, names_seen, node_of
 from kade2kfp.local.order import next_move, was
 from kade2kfp.local.places import Known
+from kade2kfp.local.services.view import Viewers
+from kade2kfp.local.services.view import closed as viewers_closed
 from kade2kfp.local.state import DONE, Artifact, Failure, Outcome, RunState, RunStatus, StepState, to_json
 from kade2kfp.local.trees import UnfitError, measure
 from kade2kfp.steps.model import Choice, Import, Loop, Node, Step
@@ -55,6 +57,7 @@ class Orders:
     jobs: int
     read_cache: bool = True
     copies: Mapping[str, Path] | None = None
+    viewers: Viewers = field(default_factory=Viewers)
 
 
 class BugError(Exception):
@@ -85,7 +88,7 @@ def run_all(
     deadline = time.monotonic() + limit if limit else None
     overdue = insisted = False
     last = ground.plan.on_exit
-    waiting = _who_wait(ground)
+    waiting, viewers = _who_wait(ground), _viewers(ground)
     with ThreadPoolExecutor(max_workers=orders.jobs + len(waiting), thread_name_prefix="step") as pool:
         try:
             _write(state, ground.folder, "run", state.status)
@@ -93,6 +96,9 @@ def run_all(
             while True:
                 if not boxes.cancelled.is_set():
                     state = _advance(state, always, orders, ground, nodes, running, pool, boxes, inbox, watch)
+                if running and all((state.step(name).node or name) in viewers for name in running):
+                    # They are being prepared, and nobody would see them any more.
+                    orders.viewers.over.set()
                 if not running:
                     if state.outcome:
                         break
@@ -119,7 +125,9 @@ def run_all(
         except BaseException:
             boxes.kill()
             raise
-    state = _close(state, last)
+        finally:
+            orders.viewers.end()
+    state = viewers_closed(_close(state, last), viewers)
     _write(state, ground.folder, "run", state.status)
     watch(state)
     return state
@@ -151,6 +159,7 @@ def _advance(
         # Who waits for a person keeps nobody else waiting.
         waits = _who_wait(ground)
         # Nor does what takes no time of its own.
+        waits |= {name for name in move.start if (state.step(name).node or name) in _viewers(ground)}
         waits |= {name for name in move.start if not isinstance(node_of(state.step(name), nodes), Step)}
         working = [name for name in move.start if name not in waits]
         room = max(0, orders.jobs - len(running - waits))
@@ -181,7 +190,13 @@ def _advance(
 
 
 def _who_wait(ground: Ground) -> frozenset[str]:
-    return frozenset(node.name for node in ground.plan.nodes if isinstance(node, Step) and node.gate)
+    waiting = {node.name for node in ground.plan.nodes if isinstance(node, Step) and node.gate}
+    return _viewers(ground) | waiting
+
+
+def _viewers(ground: Ground) -> frozenset[str]:
+    steps = [node for node in ground.plan.nodes if isinstance(node, Step)]
+    return frozenset(step.name for step in steps if step.service and step.service.kind == "viewer")
 
 
 def _thread(work: Work, state: StepState, boxes: Boxes, inbox: Inbox) -> None:
@@ -208,7 +223,15 @@ def _work(
             digests[arrived.name] = artifact.digest
     known = known_in(own, state, nodes, known_of(state))
     return Work(
-        replace(step, name=own.name), ground, known, inputs, digests, orders.engine, orders.home, orders.read_cache
+        replace(step, name=own.name),
+        ground,
+        known,
+        inputs,
+        digests,
+        orders.engine,
+        orders.home,
+        orders.read_cache,
+        viewers=orders.viewers,
     )
 
 

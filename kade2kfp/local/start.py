@@ -144,7 +144,11 @@ def read_options(folder: Path) -> Options:
 def again(state: RunState, plan: Plan) -> RunState:
     """The state of a run that is gone on with: what is done stays, all else waits, and all that follows from it."""
     by_name = {step.name: step for step in state.steps}
-    done = {name for name, step in by_name.items() if step.status in SETTLED}
+    # A viewer has gone with the run that was.
+    viewers = {
+        node.name for node in plan.nodes if isinstance(node, Step) and node.service and node.service.kind == "viewer"
+    }
+    done = {name for name, step in by_name.items() if step.status in SETTLED} - viewers
     nodes = [node for node in plan.nodes if not loops(node)]
     anew = downstream(plan, frozenset(node.name for node in nodes) - done)
     steps = []

@@ -19,6 +19,7 @@ from kade2kfp.lowering.components import import_task, step_task
 from kade2kfp.lowering.groups import Group, group, group_task, inside
 from kade2kfp.lowering.loops import inside_loop, loop_group, loop_task, parallel
 from kade2kfp.lowering.pod import configure
+from kade2kfp.lowering.services import with_services
 from kade2kfp.lowering.text import CannotLowerError, display, one_line, plain
 from kade2kfp.lowering.types import parameter_type
 from kade2kfp.lowering.values import Graph, channel
@@ -34,6 +35,7 @@ Surfaces = dict[str, tuple[Any, Any]]
 
 def compile_plan(plan: Plan, format: Literal["ir", "pipelineversion"]) -> str:
     """The plan as YAML, see kade2kfp.lowering.lower."""
+    plan = with_services(plan)
     prepare = prepare_step(plan)
     graph = Graph.of(replace(plan, nodes=(prepare, *plan.nodes)) if prepare else plan)
     surfaces: Surfaces = {}

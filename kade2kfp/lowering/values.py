@@ -36,6 +36,8 @@ _TAKEN = (
 )
 # The driver adds this artifact itself where logs are published (backend/src/v2/driver/driver.go, provisionOutputs).
 _LOGS = "executor-logs"
+EXECUTOR_INPUT = Arrived("", "uri")
+"""All that KFP tells a step about its inputs and outputs, as JSON; no input has this name."""
 _RUN_INFO = {"id": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "name": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
 STATUS = RunInfo("status")
 """How the run has ended. No task of the plan gives it: KFP fills it in for an exit task's input of its own type."""
@@ -148,7 +150,9 @@ class Placeholders:
         return str(placeholders.InputPathPlaceholder(self.inputs.artifacts[name]))
 
     def input_uri(self, name: str) -> str:
-        """The placeholder of an input artifact's URI."""
+        """The placeholder of an input artifact's URI, or of all that KFP tells the step."""
+        if name == EXECUTOR_INPUT.input:
+            return str(dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER)
         return str(placeholders.InputUriPlaceholder(self.inputs.artifacts[name]))
 
     def output_path(self, name: str) -> str:

@@ -82,6 +82,10 @@ def prepare_step(plan: Plan) -> Step | None:
         if claim.run_folders:
             mounts.append(ClaimMount(claim.id, here, in_run=True))
             folders += [f"{here}/{folder.strip('/')}" for folder in claim.run_folders]
+            here = f"{_PREPARED}/{len(mounts) + 1}"
+        if claim.kept_folders:
+            mounts.append(ClaimMount(claim.id, here))
+            folders += [f"{here}/{folder}" for folder in claim.kept_folders]
     if not mounts:
         return None
     return Step(
@@ -100,10 +104,13 @@ def prepare_step(plan: Plan) -> Step | None:
 
 def needs_prepare(step: Step, plan: Plan) -> bool:
     """Whether a step mounts what the prepare step makes or opens."""
+    claims = [claim for claim in plan.claims if claim.prepare]
     return any(
-        _mounts(step, claim, in_run=not claim.create)
-        for claim in plan.claims
-        if claim.prepare and (claim.create or claim.run_folders)
+        _mounts(step, claim, in_run=not claim.create) for claim in claims if claim.create or claim.run_folders
+    ) or any(
+        isinstance(mount, ClaimMount) and mount.claim == claim.id and mount.sub_path in claim.kept_folders
+        for claim in claims
+        for mount in step.mounts
     )
 
 

@@ -21,19 +21,21 @@ from kade2kfp.plan.inherit import Setting, Settings
 from kade2kfp.plan.loops import with_loops
 from kade2kfp.plan.regions import regions
 from kade2kfp.plan.run_time import loop_of
+from kade2kfp.plan.servings import volume_of_serving
 from kade2kfp.plan.targets import iteration
 from kade2kfp.steps import model as steps
 from kade2kfp.steps import parts
 from kade2kfp.steps.frame import Candidate, Frame
 from kade2kfp.steps.sources import Json, Output, RunInfo, Text, sources
 from kade2kfp.tasks.gates import SHARED
+from kade2kfp.tasks.serving import KEPT, Serving
 
 # A multi-arch image with python3 and sh; `defaults.toolboxImage` can pin a digest of it.
 TOOLBOX_IMAGE = "python:3.11-slim"
 
 
 def build(analysis: Analysis) -> steps.Plan:
-    """The plan of a document that has no errors; tasks that cannot be carried out yet are left out."""
+    """The plan of a document that has no errors."""
     document, pipeline = analysis.document, analysis.document.pipeline
     nodes = _all_nodes(analysis)
     return steps.Plan(
@@ -62,7 +64,7 @@ def _all_nodes(analysis: Analysis) -> tuple[steps.Node, ...]:
     all_views = expand(analysis)
     for id_, views in all_views.items():
         task = analysis.document.task(id_)
-        if task is None or task.unsupported():
+        if task is None:
             continue
         if iteration(analysis.document, task) and not views[0].turn and not loop_of(analysis.document, task):
             continue
@@ -129,7 +131,9 @@ def _limit(value: Json) -> str:
 
 
 def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> steps.Claim:
-    mounts = [mount for node in nodes if isinstance(node, steps.Step) for mount in node.mounts]
+    found = [node for node in nodes if isinstance(node, steps.Step)]
+    found += [node.service.server for node in found if node.service]
+    mounts = [mount for step in found for mount in step.mounts]
     # Who decides makes a gate's folder.
     used = [
         mount
@@ -143,7 +147,15 @@ def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> s
     if create:
         size = analysis.resolution.compile_text(create.place("size"), create.size)
         created = steps.CreatedClaim(size, tuple(create.access_modes or ()), create.storage_class_name or "")
-    return steps.Claim(volume.id, name, created, volume.prepare, tuple(sorted(folders)))
+    kept = {
+        mount.sub_path
+        for step in found
+        for mount in step.mounts
+        if isinstance(mount, parts.ClaimMount) and mount.claim == volume.id and mount.path == KEPT and step.service
+        # What the image runs as is known of the toolbox alone.
+        if step.image != (toolbox_image(analysis),) or step.security.run_as_user or step.security.run_as_non_root
+    }
+    return steps.Claim(volume.id, name, created, volume.prepare, tuple(sorted(folders)), tuple(sorted(kept)))
 
 
 def _nodes(
@@ -164,6 +176,12 @@ def _nodes(
         candidates=chosen_from,
         items=analysis.resolution.items,
         name=name,
+        pipeline=analysis.slug,
+        arriving=tuple(
+            dict.fromkeys(flow.to_path for flow in analysis.to_task.get(task.id, ()) if not flow.order_only)
+        ),
+        own_image=task.image is not None,
+        kept_on=volume_of_serving(analysis, task) if isinstance(task, Serving) else "",
     )
     nodes = task.nodes(frame)
     return tuple(
@@ -307,11 +325,12 @@ def cacheable(analysis: Analysis, task: Task, step: steps.Step) -> bool:
         and not downloads_unverified
         and not always
         and step.gate is None
+        and step.service is None
     )
 
 
 def _texts(step: steps.Step) -> list[Text]:
-    # A gate is never cached, so its message does not matter.
+    # A gate is never cached, so its message does not matter; nor is what leaves a service running.
     return [*step.command, step.image, *(one.value for one in step.env if isinstance(one, parts.EnvValue))]
 
 

@@ -65,7 +65,8 @@ def connect(analysis: Analysis, task: Task, artifacts: ArtifactNames, groups: Gr
 def _waited_for(analysis: Analysis, task: Task, groups: Groups) -> Iterator[str]:
     """The names of what must have ended before, besides those that bring artifacts."""
     for flow in analysis.to_task.get(task.id, ()):
-        if flow.order_only or flow.volume:
+        # A viewer shows what a task is still writing.
+        if flow.order_only or (flow.volume and task.type != "viewer"):
             branch = flow.arrow.branch if flow.giver.type == "condition" else None
             choice = groups.waited_for(flow.giver.id, task.id, branch, flow.turn)
             if choice or not branch:

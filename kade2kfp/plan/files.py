@@ -27,7 +27,7 @@ def read_files(document: Document, folder: Path | None) -> tuple[Mapping[Pointer
     for task in document.tasks:
         size = 0
         for file in _files(task):
-            if document.is_torn(file.place("source"), file.place("content")):
+            if document.is_torn(file.place("source"), file.place("content"), file.place("encoding")):
                 continue
             content, problem = _content(file, folder)
             if problem:

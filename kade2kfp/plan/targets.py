@@ -197,7 +197,7 @@ def outputs_of(task: Task) -> dict[str, Type]:
     if isinstance(task, Select):
         return {"winner": "string", "score": "number"}
     if isinstance(task, Serving):
-        return {"url": "string"}
+        return {"url": "string", "version": "string"}
     if isinstance(task, CommandTask):
         return {output.name: output.type for output in task.outputs or ()}
     return {}

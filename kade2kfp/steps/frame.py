@@ -39,6 +39,14 @@ class Frame:
     toolbox_image: str
     name: str = ""
     """The step's name without what tells it apart from the task's other steps."""
+    pipeline: str = ""
+    """The pipeline's slug."""
+    arriving: tuple[str, ...] = ()
+    """The paths at which arrows bring data, each once."""
+    own_image: bool = False
+    """Whether the task itself says its image."""
+    kept_on: str = ""
+    """The volume that keeps what a serving makes."""
     metric_keys: tuple[str, ...] = ()
     items: Mapping[Pointer, Json] = field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()

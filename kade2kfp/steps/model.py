@@ -124,6 +124,8 @@ class Service:
     replicas: int = 1
     autoscale: Autoscale | None = None
     example: Example | None = None
+    own_port: bool = False
+    """Whether the document says the port, so that it is that one here too."""
     folder: str = ""
     """Of a serving: the folder of its mounts that its versions lie in, one folder each; the step writes there."""
 
@@ -223,8 +225,9 @@ class CreatedClaim:
 class Claim:
     """A volume of the document: an existing claim by name, or one created for the run.
 
-    `run_folders` are the folders below the run's own folder that volume arrows need, made beforehand and open to every
-    user where `prepare` is set.
+    `run_folders` are the folders below the run's own folder that volume arrows need, `kept_folders` those that last, from
+    the claim's root on, which a step needs that may not run as root; made beforehand and open to every user where
+    `prepare` is set.
     """
 
     id: str
@@ -232,6 +235,7 @@ class Claim:
     create: CreatedClaim | None = None
     prepare: bool = True
     run_folders: tuple[str, ...] = ()
+    kept_folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ def _texts(step: Step) -> Iterator[Text]:
         if step.gate.only_if:
             test = step.gate.only_if
             yield tuple(one for one in (test.left, test.right) if isinstance(one, Source))
+    if step.service:
+        yield from _texts(step.service.server)
 
 
 def around(node: Node) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import warm
+
 KADE2KFP = (sys.executable, "-m", "kade2kfp")
 HELLO: dict[str, Any] = {
     "apiVersion": "kade2kfp/v1",
@@ -31,7 +33,7 @@ def kade2kfp(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run it to its end, which must come within a minute."""
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-    return subprocess.run([*KADE2KFP, *words], cwd=cwd, input=stdin, env=environment(**(env or {})), timeout=60, **how)
+    return warm.run([*KADE2KFP, *words], cwd=cwd, input=stdin, env=environment(**(env or {})), timeout=60, **how)
 
 
 def write(folder: Path, document: dict[str, Any], name: str = "pipeline.json") -> Path:

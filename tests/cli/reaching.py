@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import warm
+
 from .command import environment, no_bug
 
 HERE = Path(__file__).parent
@@ -19,6 +21,7 @@ import sys
 sys.path[:0] = [{folder!r}]
 import fake_gates
 from fake_gates import Fake, standing
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.gates.model import *
 from kade2kfp.steps.model import Port
 import kade2kfp.cli.gates as shared
@@ -58,8 +61,12 @@ def program(
 
 
 def call(path: Path, *words: str, **env: str) -> subprocess.CompletedProcess[bytes]:
-    ran = subprocess.run(
-        [path, *words], env=environment(**env), capture_output=True, timeout=60, stdin=subprocess.DEVNULL
+    ran = warm.run(
+        [sys.executable, path, *words],
+        env=environment(**env),
+        capture_output=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
     )
     no_bug(ran)
     return ran
@@ -103,7 +110,7 @@ def unused() -> int:
 def started(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """A command under way, with pipes for its streams; gone after the block, however that ends."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen(words, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe)
+    process = warm.Popen([sys.executable, *words], env=environment(), stdin=pipe, stdout=pipe, stderr=pipe)
     try:
         yield process
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from .command import HELLO, KADE2KFP, WARNED, WRONG, environment, kade2kfp, no_bug, write
 
@@ -187,7 +188,7 @@ def test_a_hostile_document_harms_no_terminal(tmp_path: Path) -> None:
 def on_a_terminal(folder: Path, *words: str, **env: str) -> bytes:
     """What a terminal gets to see."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = warm.Popen(
         [*KADE2KFP, *words],
         cwd=folder,
         env=environment(TERM="xterm", **env),

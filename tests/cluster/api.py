@@ -1,4 +1,6 @@
-"""A Kubernetes API over real HTTP, as far as gates need one: pods, ConfigMaps, exec and portforward, and faults on demand."""
+"""A Kubernetes API over real HTTP, as far as gates and services need one, with faults on demand: pods, ConfigMaps, exec, portforward,
+logs; Deployments and the like by objects.py.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,23 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from .apply import ConflictError, InvalidError, apply, merge
 from .box import Pod
+from .objects import Objects
 from .sockets import Channels, accept_key, carry, execute, status
 
 TOKEN = "sekret-7f3a9"
 _PATH = re.compile(
-    r"/apis?/(?:[^/]+/)?v1(?:alpha1)?(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+))?(?:/(exec|portforward))?"
+    r"/apis?/(?:([^/]+)/)?v[12](?:alpha1|beta1)?(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+))?(?:/(exec|portforward|scale|log))?"
 )
+_GROUP = re.compile(r"/apis/([^/]+)/v[12](?:alpha1|beta1)?")
+_LATE_GROUPS = ("serving.kserve.io", "tensorboard.kubeflow.org")  # of custom resources
+_KINDS = {
+    "deployments",
+    "replicasets",
+    "services",
+    "horizontalpodautoscalers",
+    "inferenceservices",
+    "tensorboards",
+}
 
 
 @dataclass
@@ -45,6 +58,12 @@ class Api:
         self.pods: dict[str, Pod] = {}
         self.configs: dict[str, dict[str, Any]] = {}
         self.workflow: dict[str, Any] = {}
+        self.objects = Objects()
+        self.groups: set[str] = set()  # of custom resources that the cluster has
+        self.logs: dict[str, bytes] = {}
+        self.used: set[tuple[str, str, str]] = (
+            set()
+        )  # group, resource and verb of all that was asked for, as roles say it
         self.faults: list[Fault] = []
         self.forbidden: set[str] = set()  # such as `get pods/exec`
         self.asked: list[str] = []
@@ -118,10 +137,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         url = urlsplit(self.path)
         matched = _PATH.fullmatch(url.path)
-        namespace, resource, name, below = matched.groups() if matched else (None, "", None, None)
+        discovered = _GROUP.fullmatch(url.path)
+        group, namespace, resource, name, below = matched.groups() if matched else (None, None, "", None, None)
         short = "/".join(unquote(one) for one in (resource, name, below) if one)
         request = f"{self.command} {short}"
         with self.api.lock:
@@ -132,20 +155,30 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.what not in ("late", "drop") and not self._fail(fault):
             return
         try:
+            if discovered and discovered[1] in self.api.groups:
+                self._json(200, {"kind": "APIResourceList"})
+                return
             if not matched:
-                raise _RefusalError(404, "NotFound", "the server could not find the requested resource")
+                self._send(404, b"404 page not found\n", {"Content-Type": "text/plain"})
+                return
             if (self.headers.get("Authorization") or "").casefold() != f"bearer {TOKEN}":
                 raise _RefusalError(401, "Unauthorized", "Unauthorized")
-            self._may(resource, name, below, namespace)
+            self._may(group or "", resource, name, below, namespace)
+            if group in _LATE_GROUPS and group not in self.api.groups:
+                self._send(404, b"404 page not found\n", {"Content-Type": "text/plain"})
+                return
             query = {key: found[0] for key, found in parse_qs(url.query).items()}
-            if below:
+            if below == "log":
+                self._log(unquote(name or ""), query)
+                return
+            if below in ("exec", "portforward"):
                 self._channels(
                     unquote(name or ""), below, parse_qs(url.query), drop=bool(fault and fault.what == "drop")
                 )
                 return
             with self.api.lock:
                 self.api.bodies.append(body)
-                answer = self._answer(resource, unquote(name or ""), query, body)
+                answer = self._answer(resource, unquote(name or ""), below or "", query, body)
         except _RefusalError as error:
             self._status(error.status, error.reason, str(error))
             return
@@ -172,15 +205,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(int(fault.what), "Trouble", f"trouble {fault.what}", fault.headers)
         return False
 
-    def _may(self, resource: str, name: str | None, below: str | None, namespace: str | None) -> None:
-        verb = {"POST": "create", "PATCH": "patch"}.get(self.command, "get" if name else "list")
+    def _may(self, group: str, resource: str, name: str | None, below: str | None, namespace: str | None) -> None:
+        verbs = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+        verb = verbs.get(self.command, "get" if name else "list")
         wanted = f"{verb} {resource}{'/' + below if below else ''}"
+        self.api.used.add((group, wanted.partition(" ")[2], verb))
+        if below in ("exec", "portforward"):  # Kubernetes asks for both from 1.35 on
+            self.api.used.add((group, wanted.partition(" ")[2], "create"))
         if wanted in self.api.forbidden:
             said = f'{resource} "{name}" is forbidden: User "{self.api.user}" cannot {wanted} in the namespace "{namespace}"'
             raise _RefusalError(403, "Forbidden", said)
 
-    def _answer(self, resource: str, name: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    def _answer(
+        self, resource: str, name: str, below: str, query: dict[str, str], body: dict[str, Any]
+    ) -> dict[str, Any]:
         api = self.api
+        if resource in _KINDS:
+            return self._object(resource, name, below, query, body)
         match self.command, resource:
             case "GET", "pods" if not name:
                 return self._list(query)
@@ -205,11 +246,44 @@ class _Handler(BaseHTTPRequestHandler):
                 return body | {"status": {"userInfo": {"username": api.user, "groups": ["system:authenticated"]}}}
         raise _RefusalError(404, "NotFound", f'{resource} "{name}" not found')
 
+    def _object(
+        self, resource: str, name: str, below: str, query: dict[str, str], body: dict[str, Any]
+    ) -> dict[str, Any]:
+        objects = self.api.objects
+        if self.command == "GET" and not name:
+            return self._page(objects.list(resource), query)
+        try:
+            if self.headers["Content-Type"] == "application/apply-patch+yaml":
+                manager, force = query.get("fieldManager", ""), query.get("force") == "true"
+                return objects.apply(resource, body, manager, force=force)
+            if (resource, name) not in objects.found:
+                raise _RefusalError(404, "NotFound", f'{resource} "{name}" not found')
+            if self.command == "PATCH":
+                if below == "scale":
+                    assert set(body) == {"spec"}
+                    assert set(body["spec"]) == {"replicas"}
+                return objects.merge(resource, name, body, query.get("fieldManager", "python"))
+        except ConflictError as error:
+            raise _RefusalError(409, "Conflict", str(error)) from None
+        if self.command == "DELETE":
+            assert query["propagationPolicy"] == "Background"
+            return objects.delete(resource, name)
+        return objects.found[resource, name]
+
+    def _log(self, name: str, query: dict[str, str]) -> None:
+        if name not in self.api.logs:
+            raise _RefusalError(404, "NotFound", f'pods "{name}" not found')
+        assert query["container"] == "server"
+        kept = b"".join(self.api.logs[name].splitlines(keepends=True)[-int(query["tailLines"]) :])
+        self._send(200, kept, {"Content-Type": "text/plain"})
+
     def _patch(self, name: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         configs = self.api.configs
         try:
             if self.headers["Content-Type"] == "application/apply-patch+yaml":
                 assert body["metadata"]["name"] == name
+                if name not in configs:
+                    self.api.used.add(("", "configmaps", "create"))
                 found = apply(configs.get(name), body, query.get("fieldManager", ""), query.get("force") == "true")
             elif name not in configs:
                 raise _RefusalError(404, "NotFound", f'configmaps "{name}" not found')
@@ -223,13 +297,15 @@ class _Handler(BaseHTTPRequestHandler):
         return found
 
     def _list(self, query: dict[str, str]) -> dict[str, Any]:
-        rows = [pod.json() for pod in self.api.pods.values()]
+        return self._page([pod.json() for pod in self.api.pods.values()] + self.api.objects.list("pods"), query)
+
+    def _page(self, rows: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
         for term in filter(None, query.get("labelSelector", "").split(",")):
             key, equals, value = term.partition("=")
             rows = [
                 row
                 for row in rows
-                if key in row["metadata"]["labels"] and (not equals or row["metadata"]["labels"][key] == value)
+                if key in row["metadata"].get("labels", ()) and (not equals or row["metadata"]["labels"][key] == value)
             ]
         start, size = int(query.get("continue", "0")), min(int(query["limit"]), self.api.page)
         following = str(start + size) if start + size < len(rows) else ""
@@ -242,8 +318,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self.api.pods[name]
 
     def _channels(self, name: str, below: str, query: dict[str, list[str]], *, drop: bool) -> None:
-        pod = self._pod(name)
-        if "running" not in pod.json()["status"]["containerStatuses"][1]["state"]:
+        served = self.api.objects.found.get(("pods", name))
+        pod = self._pod(name) if served is None else None
+        if pod is not None and "running" not in pod.json()["status"]["containerStatuses"][1]["state"]:
             raise _RefusalError(500, "InternalError", 'container not found ("main")')
         if "v4.channel.k8s.io" not in self.headers.get("Sec-WebSocket-Protocol", ""):
             raise _RefusalError(400, "BadRequest", "unable to upgrade")
@@ -260,6 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
         if below == "portforward":
             carry(channels, int(query["ports"][0]))
             return
+        assert pod is not None
         assert query["container"] == ["main"]
         terminal = query.get("tty") == ["true"]
         pod.executed += query["command"]

@@ -12,6 +12,7 @@ import yaml
 
 from kade2kfp.cluster.connect import connect
 from kade2kfp.cluster.gates import ClusterGates
+from kade2kfp.cluster.services import ClusterServices
 
 from .api import TOKEN, Api
 from .box import Pod
@@ -72,3 +73,9 @@ def write(path: Path, server: str, **more: object) -> None:
         "contexts": [{"name": "main", "context": {"cluster": "c", "user": "kube-user", "namespace": "kubeflow"}}],
     }
     path.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture
+def services(kubeconfig: Path) -> ClusterServices:
+    """The services of the cluster, with short waits."""
+    return ClusterServices(impatient(ClusterGates(connect())).cluster)

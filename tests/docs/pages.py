@@ -35,10 +35,11 @@ _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE |
 _VARYING = (
     (re.compile(r"\d[\d,.]* (B|KiB)\b"), "SIZE"),
     (re.compile(r"\b([a-z0-9-]+)-\d{8}-\d{6}-[0-9a-f]{4}\b"), r"\1-RUN"),
+    (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "VERSION"),
     (re.compile(r"\d{4}-\d\d-\d\d "), ""),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"\b(\d+m\d\d|\d+(\.\d)?)s\b"), "TOOK"),
-    (re.compile(r"http://127\.0\.0\.1:\d+/\?token=[0-9a-f]{48}\b"), "ADDRESS"),
+    (re.compile(r"http://127\.0\.0\.1:\d+(/\?token=[0-9a-f]{48}\b)?"), "ADDRESS"),
     (re.compile(r"\bPython 3\.\d+\.\d+"), "Python"),
     (re.compile(r" +"), " "),
 )

@@ -27,7 +27,7 @@ PAGES = {path.stem: path for path in sorted((PACKAGE / "diagnostics" / "codes").
 CODES = {
     code for path in PACKAGE.rglob("*.py") for code in re.findall(r"\"(K\d{3})\"", path.read_text(encoding="utf-8"))
 }
-COMPILED = {"K600", "K607"}  # a document that is right, and that this version or a cluster cannot carry out
+COMPILED = {"K607"}  # a document that is right, and that a cluster cannot carry out
 OF_A_FILE = {"K008"}  # no text that could be kept here
 OF_A_RUN = {code for code in CODES if "K700" <= code <= "K729"}  # given by `run`, for what stands in no document
 TOO_LARGE_TO_SHOW = {"K601", "K602", "K603", "K604", "K605"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -166,15 +165,26 @@ def test_a_gate_that_nobody_decides(
 
 
 def test_a_command_that_ended_is_told_and_waited_at(folder: Path) -> None:
+    image, looks = folder / "image/bin", folder / "run/claims/nas/looks"
+    image.mkdir(parents=True)
+    (image / "sleep").write_text('#!/bin/sh\necho >>/nas/looks\nexec /usr/bin/sleep "$@"\n')
+    (image / "sleep").chmod(0o755)
+
+    def looked() -> int:
+        return len(looks.read_text()) if looks.exists() else 0
+
     def person() -> None:
-        run = opened(folder, "ask")
-        until(lambda: True if (folder / "claims/nas/ended").exists() else None, "the command does not end")
-        time.sleep(3)  # it looks each second
+        run = opened(folder / "run", "ask")
+        ended = folder / "run/claims/nas/ended"
+        until(lambda: True if ended.exists() else None, "the command does not end")
+        seen = looked()
+        until(lambda: True if looked() > seen + 3 else None, "it does not go on waiting")
         assert (run / "state").read_text() == "open\n"
-        decide(folder, "ask")
+        decide(folder / "run", "ask")
 
     text = text_of(ask("echo > /nas/ended; exit 3", volumes=ON_NAS))
-    done = with_people(lambda: execute(text, folder, claims={"nas": 0o777}), person)
+    programs = [Bound(folder / "image", "/image", read_only=True)]
+    done = with_people(lambda: execute(text, folder / "run", claims={"nas": 0o777}, programs=programs), person)
     assert done.state == "succeeded", done.logs
     assert "the command ended by itself with code 3\n" in done.logs["ask"]
 

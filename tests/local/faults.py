@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+import warm
 from running import Ran, Started, alive, environment
 
 # The command line as it is, but with less time between TERM and KILL.
@@ -59,7 +60,7 @@ def said(ran: Ran) -> dict[str, Said]:
 
 def start_impatient(home: Path, grace: float, *arguments: str, **more: Any) -> Started:
     """A command that waits so many seconds between TERM and KILL."""
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-c", IMPATIENT, str(grace), *arguments],
         **{
             "stdin": subprocess.DEVNULL,

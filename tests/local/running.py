@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import warm
+
 from kade2kfp.local.state import RunState, StepState, from_json
 
 ROOT = Path(__file__).parents[2]
@@ -53,12 +55,11 @@ def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def call(home: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120, **more: Any) -> Ran:
-    done = subprocess.run(
+    done = warm.run(
         [*COMMAND, *arguments],
         capture_output=True,
         env=environment(home, env),
         timeout=timeout,
-        check=False,
         **({"stdin": subprocess.DEVNULL} if "input" not in more else {}),
         **more,
     )
@@ -119,7 +120,7 @@ class Started:
 
 
 def start(home: Path, *arguments: str) -> Started:
-    process = subprocess.Popen(
+    process = warm.Popen(
         [*COMMAND, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

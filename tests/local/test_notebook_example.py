@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import warm
 from running import COMMAND, ROOT, Ran, alive, call, environment
 
 EXAMPLE = ROOT / "examples/notebook-to-jobs/pipeline.json"
@@ -30,7 +31,7 @@ def waiting(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any
     """The example in the background, once its notebook waits, and what `gates` tells of it."""
     home.mkdir(exist_ok=True)
     with open(home / "out", "wb") as out:
-        process = subprocess.Popen(
+        process = warm.Popen(
             [*COMMAND, "run", str(EXAMPLE)],
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import warm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from sample import START, sample_state
@@ -75,7 +76,7 @@ class Terminal:
     def __init__(self, argv: list[str], *, lines: int = 24, columns: int = 80, **more: str) -> None:
         self.master, slave = pty.openpty()
         self.resize(lines, columns)
-        self.process = subprocess.Popen(
+        self.process = warm.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=slave, env=environment(**more)
         )
         os.close(slave)
@@ -124,7 +125,7 @@ def plain(text: str) -> str:
 
 
 def test_a_pipe_gets_a_plain_line_for_each_change(tmp_path):
-    done = subprocess.run(runner(tmp_path), capture_output=True, text=True, env=environment(), timeout=60)
+    done = warm.run(runner(tmp_path), capture_output=True, text=True, env=environment(), timeout=60)
     assert done.returncode == 0
     assert done.stdout == ""
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in done.stderr.splitlines())
@@ -145,7 +146,7 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(tmp_path, more):
 
 
 def test_a_line_is_there_as_soon_as_its_change_happened(tmp_path):
-    process = subprocess.Popen(
+    process = warm.Popen(
         runner(tmp_path, "plain", "pause"), stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     )
     assert process.stderr
@@ -156,7 +157,7 @@ def test_a_line_is_there_as_soon_as_its_change_happened(tmp_path):
 
 
 def test_mode_none_says_nothing(tmp_path):
-    done = subprocess.run(runner(tmp_path, "none"), capture_output=True, env=environment(), timeout=60)
+    done = warm.run(runner(tmp_path, "none"), capture_output=True, env=environment(), timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -168,11 +169,11 @@ def test_the_run_goes_on_whatever_standard_error_is(tmp_path, mode, target):
         code = subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *argv], env=environment(), timeout=60).returncode
     elif target == "full":
         with open("/dev/full", "wb") as full:
-            code = subprocess.run(argv, stderr=full, env=environment(), timeout=60).returncode
+            code = warm.run(argv, stderr=full, env=environment(), timeout=60).returncode
     else:
         reader, writer = os.pipe()
         os.close(reader)
-        code = subprocess.run(argv, stderr=writer, env=environment(), timeout=60).returncode
+        code = warm.run(argv, stderr=writer, env=environment(), timeout=60).returncode
         os.close(writer)
     assert code == 0
     assert (tmp_path / "done").exists()
@@ -195,7 +196,7 @@ with progress(Path(sys.argv[1]), mode="plain") as tell:
     Path(sys.argv[1], "over").touch()
 """
     reader, writer = os.pipe()
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-c", code.format(folder=FOLDER), str(tmp_path)], stderr=writer, env=environment()
     )
     os.close(writer)

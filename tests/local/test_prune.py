@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import warm
 from click.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -316,7 +317,7 @@ def test_the_cache_and_the_environments_go_only_when_asked_for(tmp_path: Path) -
 def test_on_a_terminal_it_asks(tmp_path: Path, answer: bytes, remain: int) -> None:
     sample_run(tmp_path)
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-c", SHELL, "prune", "--all", "--home", str(tmp_path)],
         stdin=theirs,
         stdout=subprocess.PIPE,

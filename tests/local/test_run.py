@@ -477,10 +477,3 @@ def test_json_is_for_machines(home: Path) -> None:
     wrong = run(home, [job("a", "{{params.none}}")], None, "--output", "json")
     assert wrong.code == 1
     assert json.loads(wrong.out)["diagnostics"][0]["code"] == "K301"
-
-
-def test_what_cannot_be_run_yet_is_said(home: Path) -> None:
-    done = run(home, [{"id": "a", "type": "viewer", "logPath": "/l"}, job("b", "true")], [arrow("b", "/o", "a", "/l")])
-    assert done.code == 1
-    assert "error[K600]" in done.err
-    assert "does not run it" in done.err

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import warm
 from click.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -280,7 +281,7 @@ def test_a_long_line_is_not_held_back_nor_broken() -> None:
 def on_terminal(home: Path, *args: str) -> bytes:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", MAIN, "logs", *args, "--home", str(home)]
-    process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL)
+    process = warm.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL)
     os.close(theirs)
     shown = b""
     try:
@@ -305,7 +306,7 @@ def test_a_reader_that_goes_is_no_error_of_ours(tmp_path: Path) -> None:
     folder = sample_run(tmp_path)
     (folder / "logs/train/1.log").write_bytes(b"x\n" * 1_000_000)
     command = [sys.executable, "-c", MAIN, "logs", "last", "train", "--home", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = warm.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.read(2)
     process.stdout.close()
@@ -333,7 +334,7 @@ def finish(step: StepState) -> StepState:
 @contextmanager
 def following(home: Path, *args: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-c", MAIN, "logs", "last", "-f", *args, "--home", str(home)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = warm.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     watch = threading.Timer(60, process.kill)
     watch.start()
     try:

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import warm
 from click.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -41,7 +42,7 @@ def changed(step: str, **changes: object) -> dict[str, object]:
 
 def test_a_run_in_a_pipe_is_aligned_and_without_colour(tmp_path):
     folder = sample_run(tmp_path)
-    done = subprocess.run([*PROCESS, "last", "--home", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    done = warm.run([*PROCESS, "last", "--home", str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     head, table, failure = done.stdout.split("\n\n")
     assert f"run         {folder.name}\n" in head
@@ -65,7 +66,7 @@ def test_a_run_in_a_pipe_is_aligned_and_without_colour(tmp_path):
 def on_terminal(home: Path, **more: str) -> str:
     master, slave = pty.openpty()
     env = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "TERM": "xterm", "COLUMNS": "50", **more}
-    process = subprocess.Popen([*PROCESS, "last", "--home", str(home)], stdout=slave, stderr=slave, env=env)
+    process = warm.Popen([*PROCESS, "last", "--home", str(home)], stdout=slave, stderr=slave, env=env)
     os.close(slave)
     text = b""
     try:
@@ -257,8 +258,6 @@ def test_a_reader_that_goes_is_no_error(tmp_path):
     sample_run(tmp_path, **changed("make-data", outputs={f"v{n}": "x" * 40 for n in range(5000)}))
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        [*PROCESS, "last", "--home", str(tmp_path)], stdout=writer, stderr=subprocess.PIPE, timeout=60
-    )
+    done = warm.run([*PROCESS, "last", "--home", str(tmp_path)], stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")

@@ -262,8 +262,8 @@ FULL: dict[str, Any] = {
 }
 OF_A_GATE = {"jupyter", "ssh"}
 # The document's own words for a step, which KFP has no place for. `compile` refuses what runs always; ports are told in an
-# annotation (kade2kfp/tasks/container.py).
-NOT_KFPS = {"task", "name", "type", "always", "ports", "within"}
+# annotation (kade2kfp/tasks/container.py); a step with a service becomes another one (kade2kfp/lowering/services.py).
+NOT_KFPS = {"task", "name", "type", "always", "ports", "within", "service"}
 
 
 def test_every_field_of_a_step_is_known_here() -> None:

@@ -180,10 +180,10 @@ class Running(Deciding):
 
 
 def read(file: Path) -> str:
-    """The text of a file, '' where there is none."""
+    """The text of a file, '' where there is none; in /proc the process may be gone once its file is open."""
     try:
         return file.read_bytes().decode(errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 

@@ -56,7 +56,7 @@ def test_it_is_small(operations: str, limit: int) -> None:
 
 
 def test_all_of_it_is_not_much_either() -> None:
-    assert len(embed(WITHOUT_GATE)) < 9100
+    assert len(embed(WITHOUT_GATE)) < 8800
 
 
 def test_what_no_operation_needs_is_left_out() -> None:

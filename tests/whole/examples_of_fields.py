@@ -18,12 +18,12 @@ EDITORS = "editor's"
 """The editor's own: never part of what is compiled."""
 HOLDS = "holds anyway"
 """It asks for what is so in any case."""
-LATER = "K600"
 
 DIGEST = "0123456789abcdef" * 4
 CONTENT = base64.b64encode(b"the content").decode()
 SOURCE = base64.b64encode(b"the source\n").decode()
 DATA = {"fromTask": "before", "fromPath": "/the/out", "toTask": "t", "toPath": "/the/in"}
+LOGS = {"fromTask": "before", "fromPath": "/a", "toTask": "t", "toPath": "/logs"}
 _REQUIRED = "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"
 _TERM = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .examples_of_fields import CHANGES, CONTENT, DATA, DIGEST, EDITORS, HOLDS, LATER, POD, SOURCE, TASK, Row
+from .examples_of_fields import CHANGES, CONTENT, DATA, DIGEST, EDITORS, HOLDS, LOGS, POD, SOURCE, TASK, Row
 
 _ALWAYS: Row = ({"runWhen": "always"}, {"runWhen": CHANGES})
 _GATE = {
@@ -77,6 +77,12 @@ _SAID_OF_IT = {
 def _of_condition(row: Row) -> Row:
     """What all tasks may have, on a condition, which has no pod."""
     return row[0], {path: _SAID_OF_IT.get(path.split(".")[0], "K209") for path in row[1]}
+
+
+def _served(row: Row) -> Row:
+    """What all tasks may have, on a viewer or serving, whose step is not tried again."""
+    said = {"retry": "K209", "tolerations.operator": CHANGES}  # the word of the latter stands in templates/pack.py too
+    return row[0], {path: said.get(path, said.get(path.split(".")[0], found)) for path, found in row[1].items()}
 
 
 _COMMAND: tuple[Row, ...] = (
@@ -181,39 +187,82 @@ TYPES: dict[str, tuple[Row, ...]] = {
         _GATED,
     ),
     "viewer": (
-        *TASK,
+        *map(_served, TASK),
         ({"runWhen": "always"}, {"runWhen": "K509"}),
-        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        ({"image": "example.org/image:7"}, {"image": ("example.org/image:7",)}),
+        ({"cache": False}, {"cache": "K209"}),
+        ({"inherit": False}, {"inherit": HOLDS}),
         (
-            {"logPath": "/logs", "command": ["the-tool"], "port": 8765, "paused": True, "timeToLive": "77s", "type": "viewer"},
-            dict.fromkeys(("logPath", "command", "port", "paused", "timeToLive", "type"), LATER),
+            {"type": "viewer", "logPath": "/the/logs", "^arrows": [LOGS | {"toPath": "/the/logs"}], "port": 8765, "paused": True, "timeToLive": "77s"},
+            {
+                "type": CHANGES,
+                "logPath": ("/the/logs",),
+                "port": (8765,),
+                "paused": CHANGES,
+                "timeToLive": (77,),
+            },
+        ),
+        (
+            {"command": ["the-tool"], "packagesToInstall": ["the-package==7"]},
+            {"command": ("the-tool",), "packagesToInstall": ("the-package==7",)},
+        ),
+        (
+            {"flavor": "kubeflow", "logPath": "/logs", "^arrows": [{**LOGS, "volume": "nas"}]},
+            {"flavor": ("tensorboard.kubeflow.org/v1alpha1",)},
         ),
     ),
     "serving": (
-        *TASK,
+        *map(_served, TASK),
         ({"runWhen": "always"}, {"runWhen": "K509"}),
-        ({"image": "example.org/image:7", "cache": False, "inherit": False}, dict.fromkeys(("image", "cache", "inherit"), LATER)),
+        ({"image": "example.org/image:7"}, {"image": ("example.org/image:7",)}),
+        ({"cache": False}, {"cache": "K209"}),
+        ({"inherit": False}, {"inherit": HOLDS}),
         (
             {
                 "type": "serving",
-                "framework": "sklearn",
-                "files": [{"path": "pack.py", "content": CONTENT, "encoding": "base64"}, {"path": "s.py", "source": "source.txt"}],
+                "framework": "onnx",
                 "port": 8765,
-                "replicas": 3,
-                "flavor": "kserve",
+                "replicas": 73,
+                "readyTimeout": "77s",
+                "packagesToInstall": ["the-package==7"],
+                "example": {"path": "/the/path", "json": {"the-key": 7}},
             },
             {
-                **dict.fromkeys(("type", "framework", "files", "port", "replicas", "flavor"), LATER),
-                **{f"files.{name}": LATER for name in ("path", "source", "content", "encoding")},
+                "type": CHANGES,
+                "framework": ("onnx",),
+                "port": (8765,),
+                "replicas": (73,),
+                "readyTimeout": (77,),
+                "packagesToInstall": ("the-package==7",),
+                "example": ("/the/path",),
+                "example.path": ("/the/path",),
+                "example.json": ("the-key",),
             },
         ),
         (
-            {"autoscale": {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilizationPercentage": 77}},
+            {"files": [{"path": "the-file.txt", "content": CONTENT, "encoding": "base64"}]},
             {
-                "autoscale": LATER,
-                **{f"autoscale.{name}": LATER for name in ("minReplicas", "maxReplicas", "targetCPUUtilizationPercentage")},
+                "files": (CONTENT, "the-file.txt"),
+                "files.path": ("the-file.txt",),
+                "files.content": (CONTENT,),
+                "files.encoding": HOLDS,
             },
         ),
+        ({"files": [{"path": "s.txt", "source": "source.txt"}]}, {"files.source": (SOURCE,)}),
+        (
+            {"volume": "other", "^volumes": [{"id": "nas", "claimName": "the-claim"}, {"id": "other", "claimName": "another"}]},
+            {"volume": ("another",)},
+        ),
+        (
+            {"autoscale": {"minReplicas": 43, "maxReplicas": 73, "targetCPUUtilizationPercentage": 77}},
+            {
+                "autoscale": (43, 73, 77),
+                "autoscale.minReplicas": (43,),
+                "autoscale.maxReplicas": (73,),
+                "autoscale.targetCPUUtilizationPercentage": (77,),
+            },
+        ),
+        ({"flavor": "kserve"}, {"flavor": ("serving.kserve.io/v1beta1",)}),
     ),
     "condition": (
         *map(_of_condition, TASK),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.gates.model import Standing
 from kade2kfp.local.bubblewrap import children
+
+_PATIENCE = 2.0  # seconds until the step of a box has begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,25 @@ def _of_process(standing: Standing, box: str, ports: Mapping[int, int]) -> Insid
     program = shutil.which("nsenter")
     if program is None:
         raise CannotDoError("there is no nsenter here", "install util-linux")
-    # What the box's first process has started: the step, and for a moment helpers of bubblewrap's.
-    found = [
-        number
-        for number in (children(int(box)) if box else ())
-        if _variables(number).get("KFP_POD_UID") == standing.pod
-    ]
+    found = _step_of(standing, box)
     if not found:
         raise CannotDoError(f"'{standing.task}' cannot be entered: its box is gone, or belongs to another user")
     box, env = str(found[0]), _variables(found[0])
     # The user's own: bubblewrap maps one user, and in a user namespace of one's own one may be what one was.
     options = [program, "--target", box, "--user", "--mount", "--pid", "--ipc", "--uts", "--preserve-credentials"]
     return Inside(lambda words, tty: [*options, "--", *words], env, ports)
+
+
+def _step_of(standing: Standing, box: str) -> list[int]:
+    """The step's process, which a box starts a moment after it is told of; none where the box is gone or another user's."""
+    until = time.monotonic() + _PATIENCE
+    while box:
+        # What the box's first process has started: the step, and for a moment helpers of bubblewrap's.
+        found = [one for one in children(int(box)) if _variables(one).get("KFP_POD_UID") == standing.pod]
+        if found or not Path("/proc", box).exists() or time.monotonic() > until:
+            return found
+        time.sleep(0.02)
+    return []
 
 
 def _variables(number: int) -> dict[str, str]:

@@ -116,6 +116,8 @@ def missing(plan: Plan, objects: Objects) -> list[tuple[str, EnvFrom | SecretMou
 def _needs(step: Step) -> Iterator[EnvFrom | SecretMount]:
     yield from (env for env in step.env if isinstance(env, EnvFrom) and env.source != "field")
     yield from (mount for mount in step.mounts if isinstance(mount, SecretMount))
+    if step.service and step.service.kind == "serving":  # a viewer's lack is its own, and stops no run
+        yield from _needs(step.service.server)
 
 
 def problem(need: EnvFrom | SecretMount, name: str, objects: Objects) -> str:
