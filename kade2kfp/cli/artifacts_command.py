@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from kade2kfp.cli.runs import home_option, labels, run_argument, state_of, table, the_run, the_steps
+from kade2kfp.cli.kfp import Place, kfp_options
+from kade2kfp.cli.runs import home_option, labels, run_argument, state_of, store_option, table, the_run, the_steps
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.local.amounts import size
@@ -25,9 +26,10 @@ Examples:
   kade2kfp artifacts last
   kade2kfp artifacts last train --copy-to results
   kade2kfp artifacts last --output json
+  kade2kfp artifacts last train --cluster --download results
 
 The JSON is a list of objects with `task`, `step`, `name`, `type`, `kind`, `files`, `size` (bytes), `digest`, `document_path`
-(in the task's box), `path` (on this machine) and `exists`.
+(in the task's box), `path` (on this machine; on a cluster the URI) and `exists`; null stands for what is not known.
 """
 _HEAD = ("TASK", "NAME", "TYPE", "KIND", "FILES", "SIZE", "PATH")
 
@@ -50,18 +52,36 @@ class _Kept:
 @click.command("artifacts", epilog=_EXAMPLES)
 @run_argument
 @click.argument("task", required=False)
-@click.option("--copy-to", metavar="DIR", help="Copy them to DIR/TASK/NAME; links in them stay links.")
+@click.option(
+    "--copy-to", "--download", "copy_to", metavar="DIR", help="Copy them to DIR/TASK/NAME; links in them stay links."
+)
 @click.option("--force", is_flag=True, help="With --copy-to: replace what is there.")
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="A table, or JSON."
 )
+@store_option
 @home_option
-def command(run: str, task: str | None, copy_to: str | None, force: bool, output: str, home: Path) -> None:
-    """List what the tasks of a run left, and where it lies on this machine; or copy it."""
+@kfp_options
+def command(
+    run: str,
+    task: str | None,
+    copy_to: str | None,
+    force: bool,
+    output: str,
+    store: str,
+    home: Path,
+    place: Place,
+) -> None:
+    """List what the tasks of a run left, and where it lies; or copy it here."""
     if force and copy_to is None:
         raise click.UsageError("--force is for --copy-to.")
     if copy_to == "":
         raise click.UsageError("--copy-to needs the name of a folder.")
+    if place.on_cluster:
+        from kade2kfp.cli.cluster_artifacts import artifacts_on_cluster
+
+        artifacts_on_cluster(place, run, task, Path(copy_to) if copy_to is not None else None, force, output, store)
+        return
     found = the_run(home, run)
     state = state_of(found)
     kept = _kept(state, the_steps(state, task), found.folder)
@@ -113,7 +133,7 @@ def _as_json(one: _Kept) -> dict[str, Any]:
 
 def _copy(kept: Sequence[_Kept], folder: Path, *, force: bool, tell: bool) -> None:
     """Copy artifacts, all or, where one is gone or in the way, none. Raises click.ClickException."""
-    targets = [folder / _file_name(one) / safe_name(one.artifact.name) for one in kept]
+    targets = [folder / folder_name(one.task, one.step) / safe_name(one.artifact.name) for one in kept]
     if gone := [one for one in kept if not one.exists]:
         raise click.ClickException(f"{gone[0].task}'s {gone[0].artifact.name} is gone: {gone[0].path}")
     there = [target for target in targets if os.path.lexists(target)]
@@ -133,9 +153,9 @@ def _copy(kept: Sequence[_Kept], folder: Path, *, force: bool, tell: bool) -> No
             out(f"{terminal(str(target))}\n")
 
 
-def _file_name(one: _Kept) -> str:
-    """The task's name where it is fit for a folder, else the step's, which always is."""
-    return one.task if safe_name(one.task) == one.task else safe_name(one.step.name)
+def folder_name(label: str, step: StepState) -> str:
+    """The name of a task's folder: what the task is called where that is fit for one, else the step's name, made so."""
+    return label if safe_name(label) == label else safe_name(step.name)
 
 
 def _copy_one(source: Path, target: Path) -> None:

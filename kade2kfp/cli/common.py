@@ -75,16 +75,20 @@ def values(source: Source, pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *, stream_is_out: bool) -> None:
-    """Show the diagnostics of all files: as text on standard error, or as one JSON on standard output or error."""
+    """Show the diagnostics of all files: as text on standard error, or for machines on standard output or error."""
     rows = list(results)
     every = [one for _, found in rows for one in found]
     if output == "json":
         from kade2kfp.diagnostics.as_json import as_json
 
-        if stream_is_out:
-            out(as_json(every))
-        else:
-            say(as_json(every).rstrip("\n"))
+        _write(as_json(every), stream_is_out)
+        return
+    if output == "github":
+        from kade2kfp.diagnostics.github import as_github
+
+        _write(as_github(one for _, found in rows for one in few(found)[0]), stream_is_out)
+        if every:
+            say(summary(every, len(rows)))
         return
     from kade2kfp.diagnostics.text import render
 
@@ -98,6 +102,13 @@ def show(results: Iterable[tuple[Source, Sequence[Diagnostic]]], output: str, *,
             say(f"{terminal(source.file)}: and {count:,} more of {code}\n")
     if every:
         say(summary(every, len(rows)))
+
+
+def _write(text: str, stream_is_out: bool) -> None:
+    if stream_is_out:
+        out(text)
+    elif text:
+        say(text.rstrip("\n"))
 
 
 def few(found: Sequence[Diagnostic], most: int = 20) -> tuple[list[Diagnostic], dict[str, int]]:
@@ -135,8 +146,8 @@ def failed(found: Iterable[Diagnostic], *, werror: bool) -> bool:
 
 
 def output_format(*names: str) -> Callable[[Command], Command]:
-    """The option that says how diagnostics are written."""
-    choice = click.Choice(["text", "json"])
+    """The option that says how diagnostics are written: text, json, or github for annotations of pull requests."""
+    choice = click.Choice(["text", "json", "github"])
     return click.option(
         *names, "output", type=choice, default="text", show_default=True, help="How diagnostics are written."
     )

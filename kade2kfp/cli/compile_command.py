@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -87,7 +86,7 @@ def command(
         if compiled.yaml is None or failed(compiled.diagnostics, werror=werror):
             continue
         if check:
-            stale |= _differs(path, target, compiled.yaml, again, say if output == "json" else _say_out)
+            stale |= _differs(path, target, compiled.yaml, again, output)
         elif target is None:
             write_out(compiled.yaml)
         else:
@@ -133,7 +132,7 @@ def _say_out(text: str) -> None:
     write_out(text + "\n")
 
 
-def _differs(path: str, target: Path | None, text: str, more: str, tell: Callable[[str], None]) -> bool:
+def _differs(path: str, target: Path | None, text: str, more: str, output: str) -> bool:
     """Compare with what is committed; tells the difference. `more` are the options that the text was compiled with."""
     import difflib
 
@@ -146,7 +145,7 @@ def _differs(path: str, target: Path | None, text: str, more: str, tell: Callabl
             raise click.ClickException(f"cannot read {name}: it is not a file")
         old = target.read_text(encoding="utf-8")
     except FileNotFoundError:
-        say(f"{name} is missing: {again}")
+        _say_stale(f"{name} is missing: {again}", path, output)
         return True
     except (OSError, UnicodeDecodeError) as error:
         reason = (getattr(error, "strerror", None) or "it is not UTF-8").lower()
@@ -156,6 +155,17 @@ def _differs(path: str, target: Path | None, text: str, more: str, tell: Callabl
     rows = difflib.unified_diff(
         old.splitlines(True), text.splitlines(True), f"{name} (committed)", f"{name} (compiled now)"
     )
+    tell = _say_out if output == "text" else say
     tell("\n".join(terminal(row.rstrip("\r\n")) for row in rows))
-    say(f"{name} is stale: {again}")
+    _say_stale(f"{name} is stale: {again}", path, output)
     return True
+
+
+def _say_stale(text: str, path: str, output: str) -> None:
+    if output == "github":
+        from kade2kfp.diagnostics.github import annotation
+
+        # At the document: whoever changes that sees it there.
+        write_out(annotation("error", [text], shown(path), title="stale"))
+    else:
+        say(text)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from kade2kfp.cli.kfp import Place, kfp_options
 from kade2kfp.cli.log_printer import Printer
-from kade2kfp.cli.runs import home_option, labels, run_argument, state_of, the_run, the_steps
+from kade2kfp.cli.runs import home_option, labels, run_argument, state_of, store_option, the_run, the_steps
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.local.folder import Run, read_run
@@ -21,8 +22,10 @@ Examples:
   kade2kfp logs last train
   kade2kfp logs last --follow
   kade2kfp logs iris-20260309 train --all-attempts --tail 50
+  kade2kfp logs last train -f --cluster
 
-The exit code is 0 however the run ended; with --follow it is 3 where nothing carries the run on any more.
+The exit code is 0 however the run ended; with --follow it is 3 where nothing carries the run on any more. On a cluster,
+the log of a pod that is gone is read from the object store.
 """
 _PAUSE = 0.2
 _SHARE = 4 * 1024 * 1024
@@ -30,7 +33,7 @@ _SHARE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """Which logs, and how: `attempt` None is the last one, and with `every` all."""
 
     task: str | None
@@ -45,7 +48,9 @@ class _Wanted:
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="That attempt of a task; else the last one.")
 @click.option("--all-attempts", "every", is_flag=True, help="All attempts, in order.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each log.")
+@store_option
 @home_option
+@kfp_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -55,7 +60,9 @@ def command(
     attempt: int | None,
     every: bool,
     tail: int | None,
+    store: str,
     home: Path,
+    place: Place,
 ) -> None:
     """Print what the tasks of a run wrote.
 
@@ -64,15 +71,20 @@ def command(
     """
     if attempt is not None and every:
         raise click.UsageError("--attempt and --all-attempts exclude each other.")
+    wanted = Wanted(task, attempt, every)
+    if place.on_cluster:
+        from kade2kfp.cli.cluster_logs import logs_on_cluster
+
+        logs_on_cluster(place, run, wanted, tail, store, follow=follow)
+        return
     found = the_run(home, run)
     state = state_of(found)
-    wanted = _Wanted(task, attempt, every)
     printer = Printer(found.folder, state, the_steps(state, task), every=every)
     if follow:
         ctx.exit(_follow(found, state, wanted, tail, printer))
-    _check(state, wanted)
+    say_none(state, wanted)
     names = labels(state.steps)
-    for step, one in _logs(state, wanted):
+    for step, one in wanted_logs(state, wanted):
         if not printer.begin(step, one, tail):
             path = terminal(str(found.folder / one.log))
             say(f"the log of {terminal(names[step.name])}, attempt {one.number}, is gone: {path}")
@@ -83,18 +95,18 @@ def command(
         say(_interrupted(found))
 
 
-def _follow(run: Run, state: RunState, wanted: _Wanted, tail: int | None, printer: Printer) -> int:
+def _follow(run: Run, state: RunState, wanted: Wanted, tail: int | None, printer: Printer) -> int:
     """Show what is written until there is no more to come; the exit code.
 
     What a state tells has been written before it: logs are read after the state, and once more when all has ended.
     """
-    begun = {(step.name, one.number) for step, one in _logs(state, wanted)}
+    begun = {(step.name, one.number) for step, one in wanted_logs(state, wanted)}
     first = dict(begun)
     looked, seen, done = time.monotonic(), _signature(run.folder), set[tuple[str, int]]()
     later = replace(wanted, every=wanted.attempt is None)
     while True:
         grown = False
-        for step, one in _logs(state, later):
+        for step, one in wanted_logs(state, later):
             key = (step.name, one.number)
             if key in done or (not wanted.every and one.number < first.get(step.name, 0)):
                 continue
@@ -113,7 +125,7 @@ def _follow(run: Run, state: RunState, wanted: _Wanted, tail: int | None, printe
             looked, seen = time.monotonic(), now
             state = state_of(read_run(run.folder))
     printer.end_all()
-    _check(state, wanted)
+    say_none(state, wanted)
     if state.status == "interrupted":
         say(_interrupted(run))
         return 3
@@ -135,21 +147,21 @@ def _interrupted(run: Run) -> str:
     )
 
 
-def _logs(state: RunState, wanted: _Wanted) -> list[tuple[StepState, Attempt]]:
+def wanted_logs(state: RunState, wanted: Wanted) -> list[tuple[StepState, Attempt]]:
     """The logs that are wanted, in the order in which their steps began."""
     steps = sorted(the_steps(state, wanted.task), key=lambda step: step.started or 0.0)
     return [(step, one) for step in steps for one in _attempts(step, wanted)]
 
 
-def _attempts(step: StepState, wanted: _Wanted) -> Sequence[Attempt]:
+def _attempts(step: StepState, wanted: Wanted) -> Sequence[Attempt]:
     if wanted.attempt is not None:
         return [one for one in step.attempts if one.number == wanted.attempt]
     return step.attempts if wanted.every else step.attempts[-1:]
 
 
-def _check(state: RunState, wanted: _Wanted) -> None:
-    """Say why there is no log. Raises click.ClickException for an attempt that there was not."""
-    if _logs(state, wanted):
+def say_none(state: RunState, wanted: Wanted) -> None:
+    """Where no log is there, say why. Raises click.ClickException for an attempt that there was not."""
+    if wanted_logs(state, wanted):
         return
     steps = the_steps(state, wanted.task)
     if wanted.attempt is not None and any(step.attempts for step in steps):

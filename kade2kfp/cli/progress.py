@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["auto", "live", "plain", "none"]
 Tell = Callable[[RunState], None]
+Resume = Callable[[RunState, StepState], str]
+"""What to type so that a step goes on that waits for a person. Escaped."""
 SIGNS = {
     "succeeded": ("✓", "green"),
     "cached": ("=", "green"),
@@ -51,8 +53,8 @@ _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\
 
 
 @contextmanager
-def progress(folder: Path, *, mode: Mode = "auto") -> Iterator[Tell]:
-    """Show a run while the block lasts. `folder` is the run's, where its logs are.
+def progress(folder: Path, *, mode: Mode = "auto", resume: Resume | None = None) -> Iterator[Tell]:
+    """Show a run while the block lasts. `folder` is the run's, where its logs are; `resume` what lets a gate go on.
 
     The callable takes each new state, the first one at the start and the last one at the end, from one thread; it
     neither waits for standard error nor raises. The block's end waits until all is written, so Ctrl-C should end the
@@ -62,7 +64,7 @@ def progress(folder: Path, *, mode: Mode = "auto") -> Iterator[Tell]:
     if shown == "none":
         yield lambda state: None
         return
-    how: AbstractContextManager[Tell] = _live(folder) if shown == "live" else _plain()
+    how: AbstractContextManager[Tell] = _live(folder) if shown == "live" else _plain(resume or _resume)
     with how as tell:
         yield tell
 
@@ -153,7 +155,7 @@ def _writer() -> Callable[[str], None]:
 
 
 @contextmanager
-def _plain() -> Iterator[Tell]:
+def _plain(resume: Resume) -> Iterator[Tell]:
     """A line a change. A thread writes them, for a pipe that nobody reads makes its writer wait."""
     write = _writer()
     rows: SimpleQueue[str | None] = SimpleQueue()
@@ -162,7 +164,7 @@ def _plain() -> Iterator[Tell]:
     def tell(state: RunState) -> None:
         nonlocal before
         clock = time.strftime("%H:%M:%S")
-        for row in changes(before, state):
+        for row in changes(before, state, resume):
             rows.put(f"{clock} {row}\n")
         before = state
 
@@ -179,7 +181,11 @@ def _plain() -> Iterator[Tell]:
         thread.join()
 
 
-def changes(before: RunState | None, state: RunState) -> list[str]:
+def _resume(state: RunState, step: StepState) -> str:
+    return terminal(f"kade2kfp resume {state.name} {step.task}")
+
+
+def changes(before: RunState | None, state: RunState, resume: Resume = _resume) -> list[str]:
     """A line for each thing that happened between two states; None is before the first. Escaped."""
     known = {step.name: step for step in before.steps} if before else {}
     changed = [step for step in state.steps if known.get(step.name) is not step]
@@ -187,9 +193,9 @@ def changes(before: RunState | None, state: RunState) -> list[str]:
     said = ((step, _change(known.get(step.name), step)) for step in changed)
     rows = [f"{terminal(names[step.name])}: {text}" for step, text in said if text]
     rows += [
-        f"{terminal(names[step.name])}: to go on: kade2kfp resume {terminal(f'{state.name} {step.task}')}  (`kade2kfp gates` tells all that can be typed)"
+        f"{terminal(names[step.name])}: to go on: {resume(state, step)}  (`kade2kfp gates` tells all that can be typed)"
         for step in changed
-        if _waits(step) and not ((old := known.get(step.name)) and _waits(old))
+        if waits(step) and not ((old := known.get(step.name)) and waits(old))
     ]
     if state.status != "running" and before is not None and before.status == "running":
         took = f" in {duration(state.ended - state.started)}" if state.ended is not None else ""
@@ -197,7 +203,7 @@ def changes(before: RunState | None, state: RunState) -> list[str]:
     return rows
 
 
-def _waits(step: StepState) -> bool:
+def waits(step: StepState) -> bool:
     """Whether it waits for a person."""
     return step.status == "running" and bool(step.attempts) and step.note.startswith(WAITS)
 
@@ -216,7 +222,7 @@ def _change(old: StepState | None, step: StepState) -> str:
         return terminal(step.note)
     if not step.attempts or (old is not None and old.attempts):
         return ""
-    return terminal(step.note) if _waits(step) else "started"
+    return terminal(step.note) if waits(step) else "started"
 
 
 def _end(step: StepState) -> str:
@@ -318,7 +324,7 @@ def _fold(steps: Sequence[StepState], room: int) -> tuple[list[StepState], list[
 
 def _detail(step: StepState, folder: Path) -> str:
     """What a step says of itself in one line."""
-    if _waits(step):
+    if waits(step):
         return terminal(step.note[:_LONGEST])
     if step.status == "running":
         return last_line(folder / step.attempts[-1].log) if step.attempts else terminal(step.note)

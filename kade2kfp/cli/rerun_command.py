@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from kade2kfp.api import Checked, also, for_a_run, load, validate
 from kade2kfp.cli.common import show
+from kade2kfp.cli.kfp import Place, kfp_options
 from kade2kfp.cli.running import (
     Launch,
     MachineError,
@@ -37,7 +39,9 @@ _EXAMPLES = """\b
 Examples:
   kade2kfp rerun last
   kade2kfp rerun last --failed
+  kade2kfp rerun last --cluster --failed --follow
 """
+_HERE = ("secrets", "engine", "jobs")
 
 
 @click.command("rerun", epilog=_EXAMPLES)
@@ -45,27 +49,41 @@ Examples:
 @click.option(
     "--failed", is_flag=True, help="Go on with a run that failed: what failed and what was skipped runs again."
 )
+@click.option("--follow", "-f", is_flag=True, help="On a cluster: show the run until it ends.")
 @secrets_option
 @engine_option
 @jobs_option
 @home_option
 @output_option
+@kfp_options
 @click.pass_context
 def command(
     ctx: click.Context,
     run: str,
     failed: bool,
+    follow: bool,
     secrets: str | None,
     engine: str,
     jobs: int,
     home: Path,
     output: Literal["text", "json"],
+    place: Place,
 ) -> None:
     """Go on with a run that was interrupted or cancelled, or run an ended one again.
 
     What has succeeded in an interrupted or cancelled run stays, and the rest runs, in the same run. A run that has
     ended is run again as a new one, with the same document and parameters; with --failed it is gone on with instead.
+    On a cluster it is always run again, unless --failed is given.
     """
+    if place.on_cluster:
+        for name in _HERE:
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"--{name} is for runs on this machine.", ctx)
+        from kade2kfp.cli.cluster_rerun import rerun_on_cluster
+
+        ctx.exit(rerun_on_cluster(place, run, output, failed=failed, shown=follow))
+    if follow:
+        raise click.UsageError("--follow is for runs on a cluster: here it is always shown.", ctx)
     found = the_run(home, run)
     state = state_of(found)
     goes_on = failed or state.status in ("interrupted", "cancelled")

@@ -32,6 +32,13 @@ home_option = click.option(
     help=f"Where runs are kept; else ${HOME_VARIABLE}, else kade2kfp below $XDG_DATA_HOME or ~/.local/share.",
 )
 """`--home DIR`; the command gets `home: Path`, absolute."""
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    default="",
+    help="On a cluster: the object store of the artifacts; else $AWS_ENDPOINT_URL, else what KFP itself uses.",
+)
+"""`--store URL`; the command gets `store: str`, empty where it was not given."""
 run_argument = click.argument("run", metavar="RUN")
 """RUN; the command gets `run: str`, for `the_run`."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from kade2kfp.cli.kfp import Place, kfp_options
 from kade2kfp.cli.runs import cannot_read, home_option, local_time, table
 from kade2kfp.cli.runs_prune import prune
 from kade2kfp.cli.streams import out, say
@@ -27,10 +28,12 @@ _EXAMPLES = """\b
 Examples:
   kade2kfp runs --pipeline iris
   kade2kfp runs --output json
+  kade2kfp runs --cluster --limit 100
   kade2kfp runs prune --keep 10
 
 The JSON is a list of objects with `name`, `id`, `pipeline`, `slug`, `document`, `status`, `engine`, `started`, `ended`
-(seconds since 1970), `tasks` (`done` and `total`), `path` and `problem`; null stands for what is not known.
+(seconds since 1970), `tasks` (`done` and `total`), `path` (on a cluster the page of the run) and `problem`; null stands
+for what is not known.
 """
 _HEAD = ("RUN", "PIPELINE", "STATE", "TASKS", "STARTED", "TOOK")
 
@@ -44,18 +47,26 @@ _HEAD = ("RUN", "PIPELINE", "STATE", "TASKS", "STARTED", "TOOK")
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="A table, or JSON."
 )
 @home_option
+@kfp_options
 @click.pass_context
-def command(ctx: click.Context, pipeline: str | None, limit: int, output: str, home: Path) -> None:
-    """List the runs on this machine, the newest first, or remove some of them.
+def command(ctx: click.Context, pipeline: str | None, limit: int, output: str, home: Path, place: Place) -> None:
+    """List the runs on this machine or on a cluster, the newest first, or remove some of this machine's.
 
     One that is `interrupted` lost what carried it out: `kade2kfp rerun` finishes it.
     """
     if ctx.invoked_subcommand is not None:
+        if place.on_cluster:
+            raise click.UsageError(f"{ctx.invoked_subcommand} is for the runs of this machine.", ctx)
         for name in ("limit", "output"):
             if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
                 raise click.UsageError(f"--{name} is for the list of runs, not for {ctx.invoked_subcommand}.", ctx)
         # What is said before the name of a command that removes things must not be lost on it.
         ctx.default_map = {ctx.invoked_subcommand: {"home": str(home), "pipeline": pipeline}}
+        return
+    if place.on_cluster:
+        from kade2kfp.cli.cluster_runs import list_on_cluster
+
+        list_on_cluster(place, pipeline, limit, output)
         return
     try:
         runs = all_runs(home)

@@ -8,17 +8,17 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
+from kade2kfp.cli.kfp import Place, kfp_options
 from kade2kfp.cli.progress import SIGNS, came_out, cut, short_value, tail
 from kade2kfp.cli.runs import home_option, labels, local_time, run_argument, state_of, table, the_run, the_steps
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.local.amounts import duration, size
-from kade2kfp.local.folder import Run
 from kade2kfp.local.state import Artifact, Attempt, Failure, RunState, StepState
 from kade2kfp.steps.sources import Json
 
@@ -27,7 +27,20 @@ Examples:
   kade2kfp show last
   kade2kfp show last train
   kade2kfp show last --html run.html
+  kade2kfp show 3f2a91 --cluster
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a run is kept: its folder, or on a cluster (`folder` is None) its page, which may be unknown."""
+
+    folder: Path | None
+    page: str = ""
+
+    def of(self, kept: str) -> str:
+        """Where a log or an artifact is that the run's state has as `kept`. On a cluster that is a pod or a URI."""
+        return kept if self.folder is None else str(self.folder / kept)
 
 
 @click.command("show", epilog=_EXAMPLES)
@@ -44,39 +57,53 @@ Examples:
     "--html", metavar="FILE", help="Write the run as one page that needs no network; `-` for standard output."
 )
 @home_option
-def command(run: str, task: str | None, output: str, html: str | None, home: Path) -> None:
+@kfp_options
+def command(run: str, task: str | None, output: str, html: str | None, home: Path, place: Place) -> None:
     """Show what became of a run: its tasks, what came out of them, why some failed.
 
-    RUN is a run's name or a part of it, its id, or `last`. With TASK all is told of that task, its values in full.
+    RUN is a run's name or a part of it, its id or the beginning of that, or `last`. With TASK all is told of that task,
+    its values in full.
     """
     if html is not None and (task is not None or output == "json"):
         raise click.UsageError("--html shows the whole run, as a page: leave TASK and --output out.")
+    if place.on_cluster:
+        from kade2kfp.cli.cluster_show import show_on_cluster
+
+        show_on_cluster(place, run, task, output, html)
+        return
     found = the_run(home, run)
     state = state_of(found)
     if html is not None:
-        _write_page(found, state, html)
-    elif output == "json":
+        begun = [step for step in state.steps if step.attempts]
+        logs = {step.name: tail(found.folder / step.attempts[-1].log).splitlines()[-20:] for step in begun}
+        write_page(state, logs, html)
+        return
+    tell(Origin(found.folder), state, task, output)
+
+
+def tell(origin: Origin, state: RunState, task: str | None, output: str) -> None:
+    """Print a run, or a task of it. Raises click.ClickException where there is no such task."""
+    if output == "json":
         from kade2kfp.local.state import to_json
 
         out(to_json(state if task is None else replace(state, steps=the_steps(state, task))))
     else:
         now = time.time()
-        rows = _overview(found, state, now) if task is None else _in_full(found, state, the_steps(state, task), now)
+        rows = _overview(origin, state, now) if task is None else _in_full(origin, state, the_steps(state, task), now)
         out("".join(row + "\n" for row in rows))
 
 
-def _write_page(run: Run, state: RunState, target: str) -> None:
+def write_page(state: RunState, logs: dict[str, list[str]], target: str) -> None:
+    """Write a run as a page to the file `target`, `-` for standard output. `logs` are last lines by names of steps."""
     from kade2kfp.files import write_atomically
     from kade2kfp.local.page import page
 
-    begun = [step for step in state.steps if step.attempts]
-    logs = {step.name: tail(run.folder / step.attempts[-1].log).splitlines()[-20:] for step in begun}
     text = page(state, logs=logs, now=time.time() if state.status == "running" else None)
     if target == "-":
         out(text)
         return
     write_atomically(Path(target), text)
-    say(f"{terminal(run.name)} -> {terminal(target)}")
+    say(f"{terminal(state.name)} -> {terminal(target)}")
 
 
 def _coloured() -> bool:
@@ -115,19 +142,22 @@ def _numbered(values: list[str]) -> Iterable[tuple[bool, str]]:
     return ((position == 0, value) for position, value in enumerate(values))
 
 
-def _overview(run: Run, state: RunState, now: float) -> list[str]:
+def _overview(origin: Origin, state: RunState, now: float) -> list[str]:
     """The run, a line for each task, and what went wrong."""
     rows = _fields(
         [
             ("run", [terminal(state.name)]),
             ("pipeline", [terminal(state.pipeline)]),
-            ("document", [terminal(state.document)]),
+            ("id", [terminal(state.id)] if origin.folder is None else []),
+            ("document", [terminal(state.document)] if state.document else []),
             ("state", [_paint(_sign(state.status), state.status)]),
             ("started", [local_time(state.started)]),
             ("took", [_took(state, state, now)]),
             ("engine", [terminal(state.engine)]),
             ("parameters", [terminal(f"{name}={short_value(value, 60)}") for name, value in state.parameters.items()]),
-            ("folder", [terminal(str(run.folder))]),
+            ("note", [terminal(state.note)] if state.note and origin.folder is None else []),
+            ("folder", [terminal(str(origin.folder))] if origin.folder is not None else []),
+            ("page", [terminal(origin.page)] if origin.page else []),
         ]
     )
     rows += ["", *_tasks(state, now)]
@@ -166,7 +196,7 @@ def _failure(label: str, failure: Failure) -> list[str]:
     return rows + [f"  | {terminal(line)}".rstrip() for line in failure.tail]
 
 
-def _in_full(run: Run, state: RunState, steps: Iterable[StepState], now: float) -> list[str]:
+def _in_full(origin: Origin, state: RunState, steps: Iterable[StepState], now: float) -> list[str]:
     """All that is known of some steps."""
     rows: list[str] = []
     names = labels(state.steps)
@@ -184,10 +214,10 @@ def _in_full(run: Run, state: RunState, steps: Iterable[StepState], now: float) 
                 ("after", [terminal(", ".join(names.get(name, name) for name in step.after))] if step.after else []),
                 ("started", [local_time(step.started)] if step.started is not None else []),
                 ("took", [_took(step, state, now)]),
-                ("attempts", [_attempt(run, state, attempt, now) for attempt in step.attempts]),
+                ("attempts", [_attempt(origin, state, attempt, now) for attempt in step.attempts]),
                 ("outputs", [row for name, value in _declared(step).items() for row in _value_rows(name, value)]),
                 ("metrics", [terminal(f"{name} = {value!r}") for name, value in step.metrics.items()]),
-                ("artifacts", [row for artifact in step.artifacts for row in _artifact_rows(run, artifact)]),
+                ("artifacts", [row for artifact in step.artifacts for row in _artifact_rows(origin, artifact)]),
             ]
         )
         if step.failure is not None:
@@ -195,14 +225,14 @@ def _in_full(run: Run, state: RunState, steps: Iterable[StepState], now: float) 
     return rows
 
 
-def _attempt(run: Run, state: RunState, attempt: Attempt, now: float) -> str:
+def _attempt(origin: Origin, state: RunState, attempt: Attempt, now: float) -> str:
     if attempt.exit_code is not None:
         ended = f"exit code {attempt.exit_code}"
     elif attempt.ended is None and state.status == "running":
         ended = "running"
     else:
         ended = "no exit code"
-    return f"{attempt.number}: {ended}, {_took(attempt, state, now)}, {terminal(str(run.folder / attempt.log))}"
+    return f"{attempt.number}: {ended}, {_took(attempt, state, now)}, {terminal(origin.of(attempt.log))}"
 
 
 def _declared(step: StepState) -> dict[str, Json]:
@@ -220,7 +250,9 @@ def _value_rows(name: str, value: Json) -> list[str]:
     return [terminal(f"{name} ="), *(f"  {terminal(row)}" for row in (first, *more))]
 
 
-def _artifact_rows(run: Run, artifact: Artifact) -> list[str]:
+def _artifact_rows(origin: Origin, artifact: Artifact) -> list[str]:
+    if origin.folder is None:  # how much it is only the object store knows
+        return [terminal(f"{artifact.name} ({artifact.type})"), f"  {terminal(artifact.stored)}"]
     what = (
         artifact.type
         if artifact.kind == "file"
@@ -228,5 +260,5 @@ def _artifact_rows(run: Run, artifact: Artifact) -> list[str]:
     )
     return [
         terminal(f"{artifact.name}: {artifact.path} ({what}, {size(artifact.size)})"),
-        f"  {terminal(str(run.folder / artifact.stored))}",
+        f"  {terminal(origin.of(artifact.stored))}",
     ]

@@ -26,7 +26,7 @@ from kade2kfp.steps.parts import ArtifactInput, ClaimMount
 from kade2kfp.steps.python_text import embed_python
 from kade2kfp.steps.sources import Arrived, literal
 
-VERSION = "kade2kfp/version"
+VERSION, VERSIONS = "kade2kfp/version", "kade2kfp/versions"
 _INSTANCE = "app.kubernetes.io/instance"
 _PORT = "http"
 _TENSORBOARD_PORT = 6006  # the controller's own choice (components/tensorboard-controller)
@@ -74,15 +74,30 @@ def inference_service(step: Step, service: Service, plan: Plan) -> Manifest:
             "maxReplicas": most,
             **by_load,
             "labels": labels,
-            "annotations": annotations,
+            # KServe hands the annotations of the resource on to the pods, but for those that are here too: a note of what is
+            # ready would start them again (pkg/controller/v1beta1/inferenceservice/components/predictor.go).
+            "annotations": annotations | {VERSIONS: ""},
             **_pod(service, plan, "kserve-container"),
         }
     }
     found = _object("serving.kserve.io/v1beta1", "InferenceService", step, service, plan, spec)
     mode = "Serverless" if scale and not scale.fewest else "RawDeployment"
+    if mode == "Serverless":
+        _for_knative(spec["predictor"]["containers"][0], service.port)
     found["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] = mode
     found["metadata"]["labels"][VERSION] = known("version")
     return found
+
+
+def _for_knative(container: Manifest, port: int) -> None:
+    """Take away what Knative has itself and refuses (knative/serving, pkg/apis/serving: fieldmask.go, k8s_validation.go)."""
+    del container["lifecycle"]
+    container["env"] = [one for one in container["env"] if one["name"] != "PORT"]
+    container["ports"] = [{"containerPort": port, "protocol": "TCP"}]
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        for how in ("httpGet", "tcpSocket"):
+            if how in container[name]:
+                container[name][how]["port"] = port
 
 
 def tensorboard(step: Step, service: Service, plan: Plan) -> Manifest | None:
@@ -281,5 +296,7 @@ def _fetching(arrived: ArtifactInput, server: Step, plan: Plan) -> Manifest:
         ],
         "env": [],
         "volumeMounts": [{"name": "arrived", "mountPath": ARRIVED}],
+        # A quota asks every container for them; the pod needs no more for it, for they run one after the other.
+        "resources": resources_of(replace(server.resources, accelerator="")),
         "securityContext": _security(server, ours=True),
     }

@@ -96,7 +96,9 @@ def test_a_run_ends_as_it_would_without_its_viewer(home: Path) -> None:
     (home / "without.json").write_text(json.dumps(document | {"volumes": []}))
     ends = {}
     for name in ("with", "failing", "without"):
-        done = call(home, "run", str(home / f"{name}.json"), "--set", "epochs=3", "--set", "pause=0", "--no-cache", timeout=400)
+        done = call(
+            home, "run", str(home / f"{name}.json"), "--set", "epochs=3", "--set", "pause=0", "--no-cache", timeout=400
+        )
         ends[name] = done.code, done.step("train").outputs, done.log("report"), done.statuses()["report"]
     assert ends["with"] == ends["failing"] == ends["without"]
     assert ends["with"][0] == 0

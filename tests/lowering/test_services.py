@@ -301,6 +301,13 @@ def test_only_knative_wakes_the_first_replica(fewest: int, mode: str) -> None:
     (thing,) = made.sent(made.serving(flavor="kserve", autoscale=Autoscale(3, fewest)))
     assert thing["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == mode
     assert ("scaleMetric" in thing["spec"]["predictor"]) == bool(fewest)
+    # Knative refuses all of these.
+    container = thing["spec"]["predictor"]["containers"][0]
+    assert ("lifecycle" in container) == bool(fewest)
+    assert any(one["name"] == "PORT" for one in container["env"]) == bool(fewest)
+    assert container["ports"][0].get("name") == ("http" if fewest else None)
+    port = "http" if fewest else container["ports"][0]["containerPort"]
+    assert {container[f"{one}Probe"]["httpGet"]["port"] for one in ("startup", "readiness", "liveness")} == {port}
 
 
 @pytest.mark.parametrize("volume", ["nas", None])

@@ -68,16 +68,33 @@ def test_forbidden_names_the_account_and_what_it_lacks(bench: Bench, forbidden: 
     assert (done.code, done.said) == (1, (f"kade2kfp: {text}",))
 
 
-@pytest.mark.parametrize("forbidden", ["patch services", "delete horizontalpodautoscalers"])
-def test_forbidden_later_on(bench: Bench, forbidden: str) -> None:
-    bench.kube.forbidden.add(forbidden)
-    if forbidden.startswith("delete"):
-        labels = {"app.kubernetes.io/managed-by": "kade2kfp"}
-        metadata = {"name": "demo-serve", "labels": labels}
-        bench.kube.put({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata})
+def test_forbidden_later_on(bench: Bench) -> None:
+    bench.kube.forbidden.add("patch services")
     done = bench.run(STEP)
     assert done.code == 1
-    assert f"may not {forbidden} in the namespace team" in done.last
+    assert "may not patch services in the namespace team" in done.last
+
+
+@pytest.mark.parametrize("verb", ["get", "delete"])
+def test_an_old_autoscaler_that_may_not_be_removed_takes_nothing_away(bench: Bench, verb: str) -> None:
+    labels = {"app.kubernetes.io/managed-by": "kade2kfp"}
+    metadata = {"name": "demo-serve", "labels": labels}
+    bench.kube.put({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata})
+    bench.kube.forbidden.add(f"{verb} horizontalpodautoscalers")
+    done = bench.run(STEP)
+    assert done.code == 0, done.said
+    assert any(f"may not {verb} horizontalpodautoscalers in the namespace team" in line for line in done.said)
+    assert bench.kube.names("Deployment") == ["demo-serve"]
+
+
+def test_a_service_of_somebody_else_is_left_alone(bench: Bench) -> None:
+    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "demo-serve"}, "spec": {"selector": {"a": "b"}}}
+    bench.kube.put(theirs)
+    done = bench.run(STEP)
+    assert done.code == 1
+    assert "there is a Service demo-serve that kade2kfp has not made" in done.last
+    assert bench.kube.get("Service", "demo-serve")["spec"]["selector"] == {"a": "b"}
+    assert bench.kube.names("Deployment") == []
 
 
 @pytest.mark.parametrize("what", [500, 503, 429, 409, "cut"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kade2kfp.local.amounts import duration, number, size
 from kade2kfp.local.page.text import NONE, counted, log_line, name, plain, utc, value
-from kade2kfp.local.state import RunState, StepState
+from kade2kfp.local.state import Artifact, RunState, StepState
 
 _LAST = 200  # lines of a log, at most
 _OPEN = 2  # failures whose log is shown without a click
@@ -150,8 +150,8 @@ def artifacts(state: RunState) -> str:
                 ("Task", "", f'<a href="#t{place}">{name(step.display_name, 60)}</a>'),
                 ("Path", "", f"<code>{name(one.path)}</code>"),
                 ("Type", "", plain(one.type)),
-                ("Files", ' class="number"', f"{one.files:,}" if one.kind == "directory" else "file"),
-                ("Size", ' class="number"', size(one.size)),
+                ("Files", ' class="number"', _files(one)),
+                ("Size", ' class="number"', NONE if _is_elsewhere(one) else size(one.size)),
                 ("In the run's folder", "", f"<code>{name(one.stored)}</code>" if one.stored else NONE),
             )
         )
@@ -164,6 +164,17 @@ def artifacts(state: RunState) -> str:
     many = sum(len(step.artifacts) for step in state.steps)
     heads = ("Task", "Path", "Type", "Files", "Size", "In the run's folder")
     return _table("artifacts", "Artifacts", heads, rows, f"{counted(many, 'artifact')}, {size(total)}")
+
+
+def _files(one: Artifact) -> str:
+    if _is_elsewhere(one):
+        return NONE
+    return f"{one.files:,}" if one.kind == "directory" else "file"
+
+
+def _is_elsewhere(one: Artifact) -> bool:
+    """Whether it is in an object store, which alone knows how much it is."""
+    return "://" in one.stored and not one.files
 
 
 def _row(cells: Sequence[tuple[str, str, str]], attributes: str = "") -> str:

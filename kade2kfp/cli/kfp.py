@@ -1,0 +1,142 @@
+"""The options that say which KFP is meant, shared by all commands that can work on a cluster."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from kade2kfp.cli.gates import told
+from kade2kfp.cli.streams import say
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.diagnostics.escape import terminal
+
+if TYPE_CHECKING:
+    from kade2kfp.cluster.connect import Cluster
+    from kade2kfp.cluster.kfp.client import Kfp
+    from kade2kfp.cluster.kfp.where import Target
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the runs are: on the cluster of `target`, or on this machine where it is None.
+
+    `words` are the options that say so, for a command that the user is to type.
+    """
+
+    target: Target | None
+    words: tuple[str, ...]
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether the runs are on a cluster."""
+        return self.target is not None
+
+    @contextmanager
+    def kfp(self) -> Iterator[Kfp]:
+        """The cluster's KFP, with its port carried here while the block lasts where it takes that. Raises CannotDoError."""
+        from kade2kfp.cluster.kfp.client import kfp_of
+
+        with kfp_of(self.named()) as kfp:
+            yield kfp
+
+    def kubernetes(self) -> Cluster:
+        """The Kubernetes below, in the namespace of the runs. Nothing is sent. Raises CannotDoError."""
+        from kade2kfp.cluster.kfp.reach import kubernetes_of
+
+        return kubernetes_of(self.named())
+
+    def named(self) -> Target:
+        """The cluster's KFP, not asked yet. Raises CannotDoError where the runs are on this machine."""
+        if self.target is None:
+            raise CannotDoError("no cluster was named", "name one by --cluster, --endpoint or --kfp-context")
+        return self.target
+
+    def command(self, verb: str, *words: str) -> str:
+        """What the user is to type, quoted for a shell and escaped for a terminal: `kade2kfp VERB WORDS...`."""
+        return terminal(shlex.join(["kade2kfp", verb, *words, *self.words]))
+
+
+def kfp_options(command: Command) -> Command:
+    """Options by which a command works on a cluster, where one is given, instead of on this machine; it gets `place: Place`.
+
+    With one of them --home is refused: it is for runs on this machine.
+    """
+    return _with_options(command, always=False)
+
+
+def cluster_options(command: Command) -> Command:
+    """The same options for a command that always works on a cluster."""
+    return _with_options(command, always=True)
+
+
+def _with_options(command: Command, *, always: bool) -> Command:
+    @click.option("--endpoint", metavar="URL", help="The address of Kubeflow Pipelines; else $KFP_ENDPOINT.")
+    @click.option("--kfp-context", metavar="NAME", help="A context of the configuration (`kade2kfp context list`).")
+    @click.option("--namespace", "-n", metavar="NAME", help="The namespace of the runs; else $KFP_NAMESPACE.")
+    @click.option("--port-forward", is_flag=True, help="Reach it through the kubeconfig's cluster.")
+    @click.option("--kube-context", metavar="NAME", help="The kubeconfig's context of that cluster.")
+    @click.pass_context
+    @functools.wraps(command)
+    def wrapped(
+        ctx: click.Context,
+        /,
+        *,
+        endpoint: str | None,
+        kfp_context: str | None,
+        namespace: str | None,
+        port_forward: bool,
+        kube_context: str | None,
+        cluster: bool = False,
+        **rest: Any,
+    ) -> Any:
+        texts = {"--endpoint": endpoint, "--kfp-context": kfp_context, "--namespace": namespace}
+        texts["--kube-context"] = kube_context
+        for option, value in texts.items():
+            if value == "":  # as of an unset variable: another cluster would be meant than one thinks
+                raise click.BadParameter("it is empty", ctx, param_hint=option)
+        words = [word for option, value in texts.items() if value for word in (option, value)]
+        words += ["--port-forward"] if port_forward else []
+        meant = always or cluster or port_forward or any((endpoint, kfp_context, namespace))
+        if kube_context and not meant:
+            raise click.UsageError("--kube-context goes with --namespace or another option that names a cluster.", ctx)
+        if meant and not (port_forward or endpoint or kfp_context or namespace):
+            words = ["--cluster", *words]
+        if meant and not always and ctx.params.get("home") is not None:
+            _refuse_home(ctx, words[0])
+        with told():
+            target = None
+            if meant:
+                from kade2kfp.cluster.kfp.where import target_of
+
+                target = target_of(
+                    endpoint=endpoint,
+                    namespace=namespace,
+                    context=kfp_context,
+                    always=True,
+                    forward=port_forward,
+                    kube_context=kube_context,
+                )
+            if target is not None and target.in_the_clear:
+                say(f"warning: the login is sent to {terminal(target.address)} unencrypted; use its https address")
+            return command(place=Place(target, tuple(words)), **rest)
+
+    if always:
+        return wrapped
+    flag = click.option(
+        "--cluster", is_flag=True, help="On the cluster that the environment or the configuration names."
+    )
+    return flag(wrapped)
+
+
+def _refuse_home(ctx: click.Context, option: str) -> None:
+    if ctx.get_parameter_source("home") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--home is for runs on this machine, {option} for those on a cluster.", ctx)

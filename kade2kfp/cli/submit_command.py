@@ -1,0 +1,235 @@
+"""kade2kfp submit."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from kade2kfp.cli.common import werror_option
+from kade2kfp.cli.kfp import Place, cluster_options
+from kade2kfp.cli.runs import home_option
+from kade2kfp.cli.streams import out, say
+from kade2kfp.cli.submission import Content, content, timing_of
+from kade2kfp.cli.submit_looks import check_needs, said, say_what_would_be, when
+from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.diagnostics.escape import terminal
+from kade2kfp.document.types import duration_seconds
+
+if TYPE_CHECKING:
+    from kade2kfp.cluster.kfp.client import Kfp
+    from kade2kfp.cluster.kfp.schedule import Timing
+    from kade2kfp.cluster.kfp.upload import Submission, Uploaded
+
+Output = Literal["text", "json"]
+_EXAMPLES = """\b
+Examples:
+  kade2kfp submit pipeline.json --param seed=7 --follow
+  kade2kfp submit pipeline.json --schedule '0 3 * * 1-5'
+  kade2kfp submit pipeline.json --dry-run --kfp-context prod
+"""
+_EXPERIMENTS = ("KF_PIPELINES_OVERRIDE_EXPERIMENT_NAME", "KF_PIPELINES_DEFAULT_EXPERIMENT_NAME")
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not (seconds := duration_seconds(value)):
+        raise click.BadParameter(f"'{value}' is not a duration such as `30m`, `8h` or `1h30m`", ctx, param)
+    return seconds
+
+
+def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is not None and (not value.strip() or len(value) > 120 or not value.isprintable()):
+        raise click.BadParameter("a name is 1 to 120 printable characters", ctx, param)
+    return value or ""
+
+
+@click.command("submit", epilog=_EXAMPLES)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--param", "--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter's value. May be repeated."
+)
+@click.option("--params-file", metavar="FILE", help="JSON or YAML with parameters' values; --param counts for more.")
+@click.option("--experiment", metavar="NAME", callback=_name, help="Where the run is listed; else `Default`.")
+@click.option("--run-name", metavar="NAME", callback=_name, help="What the run, or the schedule, is called.")
+@click.option("--service-account", metavar="NAME", callback=_name, help="What the pods run as; else KFP's own.")
+@click.option("--cache/--no-cache", default=True, help="--no-cache: run every step anew.")
+@click.option("--wait", is_flag=True, help="Wait until the run has ended; 3 if it failed.")
+@click.option("--follow", is_flag=True, help="The same, and show its tasks meanwhile.")
+@click.option("--timeout", callback=_seconds, metavar="TIME", help="Wait no longer, such as `2h`; then exit with 124.")
+@click.option(
+    "--schedule",
+    is_flag=False,
+    flag_value="",
+    metavar="[WHEN]",
+    help="No run now, but at these times: cron or a duration; without WHEN the document's `schedule`.",
+)
+@click.option("--cluster-timezone", metavar="ZONE", help="The time zone that KFP is set to for schedules; else UTC.")
+@click.option("--dry-run", is_flag=True, help="Say what would be made and what is there, and make nothing.")
+@click.option("--no-check", is_flag=True, help="Do not look first whether claims, secrets and config maps exist.")
+@home_option
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: what was made, for machines.",
+)
+@werror_option
+@cluster_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    file: str,
+    pairs: tuple[str, ...],
+    params_file: str | None,
+    experiment: str,
+    run_name: str,
+    service_account: str,
+    cache: bool,
+    wait: bool,
+    follow: bool,
+    timeout: int | None,
+    schedule: str | None,
+    cluster_timezone: str | None,
+    dry_run: bool,
+    no_check: bool,
+    home: Path,
+    output: Output,
+    werror: bool,
+    place: Place,
+) -> None:
+    """Start a run of a pipeline on Kubeflow: compiled, uploaded where its content is new, and started once.
+
+    Cut off and repeated within an hour, the same command takes up the run that it has started.
+    """
+    lasting = wait or follow
+    if timeout is not None and not lasting:
+        raise click.UsageError("--timeout says how long --wait or --follow last.")
+    if lasting and (schedule is not None or dry_run):
+        raise click.UsageError("There is no run to wait for with --schedule or --dry-run.")
+    found = content(ctx, file, pairs, params_file, output=output, werror=werror, scheduled=schedule is not None)
+    timing = timing_of(found.analysis, schedule, cluster_timezone) if schedule is not None else None
+    wanted = _submission(found, cache, experiment, run_name, service_account)
+    with place.kfp() as kfp:
+        _warn_of_version(kfp, wanted.ir)
+        if dry_run:
+            ctx.exit(say_what_would_be(kfp, place, found, wanted, timing, output))
+        if not no_check:
+            check_needs(kfp, place, found, wanted)
+        from kade2kfp.cluster.kfp.upload import upload
+
+        at = upload(kfp, wanted)
+        made = _uploaded(wanted, at)
+        if timing is not None:
+            ctx.exit(_schedule(kfp, wanted, at, timing, made, output))
+        ctx.exit(
+            _start(kfp, place, wanted, at, home, made, output, "follow" if follow else "wait" if wait else "", timeout)
+        )
+
+
+def _submission(found: Content, cache: bool, experiment: str, run_name: str, account: str) -> Submission:
+    from kade2kfp.cluster.kfp.content import without_cache
+    from kade2kfp.cluster.kfp.tree import tasks_text
+    from kade2kfp.cluster.kfp.upload import Submission
+
+    pipeline = found.analysis.document.pipeline
+    named = next((os.environ[name] for name in _EXPERIMENTS if os.environ.get(name)), "Default")
+    return Submission(
+        slug=found.analysis.slug,
+        display_name=pipeline.name,
+        ir=found.ir if cache else without_cache(found.ir),
+        description=pipeline.description or "",
+        parameters=found.parameters,
+        experiment=experiment or named,
+        run_name=run_name,
+        service_account=account,
+        tasks=tasks_text(found.plan),
+    )
+
+
+def _warn_of_version(kfp: Kfp, ir: str) -> None:
+    from kade2kfp.cluster.kfp.client import numbers_of
+    from kade2kfp.cluster.kfp.versions import later
+
+    numbers = numbers_of(kfp.version)
+    for since, words in later(numbers, ir) if numbers is not None else ():
+        say(f"warning: KFP {terminal(kfp.version)} is too old for {words}: that is there from {since[0]}.{since[1]} on")
+
+
+def _uploaded(wanted: Submission, at: Uploaded) -> dict[str, Any]:
+    """What was found and made, said, and as JSON."""
+    made = {
+        "pipeline": {"name": wanted.slug, "id": at.pipeline.id, "new": at.pipeline.made},
+        "version": {"name": wanted.version, "id": at.version.id, "new": at.version.made},
+        "experiment": {"name": wanted.experiment, "id": at.experiment.id, "new": at.experiment.made},
+    }
+    state = "uploaded" if at.version.made else "is there already, with this content"
+    say(f"version {terminal(wanted.version)}: {state}")
+    return made
+
+
+def _start(
+    kfp: Kfp,
+    place: Place,
+    wanted: Submission,
+    at: Uploaded,
+    home: Path,
+    made: dict[str, Any],
+    output: Output,
+    watch: Literal["", "wait", "follow"],
+    timeout: int | None,
+) -> int:
+    from kade2kfp.cli import following
+    from kade2kfp.cluster.kfp.submit import started
+
+    with started(kfp, wanted, at, home, lambda text: say(terminal(text))) as run:
+        url = kfp.target.run_url(run.id)
+        made["run"] = {"id": run.id, "name": run.name, "url": url, "resumed": run.resumed}
+        say(f"run {terminal(run.name)}: {'had been started' if run.resumed else 'started'}, {terminal(run.id)}")
+        if output == "json":
+            code = _quietly(kfp, run.id, timeout, made["run"]) if watch else 0
+            out(json.dumps(made, indent=2) + "\n")
+            return code
+        out(f"{terminal(url or run.id)}\n")
+        if watch:
+            step = following.follow if watch == "follow" else following.wait
+            return step(kfp, run.id, timeout, words=place.words)
+        say(f"to see it: {place.command('show', run.id)}")
+        return 0
+
+
+def _quietly(kfp: Kfp, run_id: str, timeout: int | None, run: dict[str, Any]) -> int:
+    """Wait for a run and show nothing; its status goes into `run`. The exit code, as of `following.wait`."""
+    from kade2kfp.cli.following import FAILED, LATE, STOPPED, looks
+
+    run["status"] = "running"
+    try:
+        for detail in looks(kfp, run_id, None if timeout is None else time.monotonic() + timeout):
+            run["status"] = detail.state.status
+    except KeyboardInterrupt:
+        return STOPPED
+    except CannotDoError as error:
+        run["status"] = "unknown"
+        say(f"Error: {terminal(str(error))}")
+        return FAILED
+    if run["status"] == "running":
+        return LATE
+    return 0 if run["status"] == "succeeded" else FAILED
+
+
+def _schedule(kfp: Kfp, wanted: Submission, at: Uploaded, timing: Timing, made: dict[str, Any], output: Output) -> int:
+    from kade2kfp.cluster.kfp.schedule import schedule
+
+    done = schedule(kfp, wanted, at, timing)
+    name = wanted.run_name or wanted.slug
+    made["schedule"] = {"name": name, "id": done.id, **when(timing), "done": done.done, "off": done.off}
+    words = {"made": "made", "kept": "is there already, as wanted", "replaced": "replaced the one before"}[done.done]
+    say(f"schedule {terminal(name)} ({said(timing)}): {words}{'; it is switched off' if done.off else ''}")
+    out(json.dumps(made, indent=2) + "\n" if output == "json" else f"{done.id}\n")
+    return 0
