@@ -415,7 +415,7 @@ class Serving:
             if one["type"] == "PodScheduled" and one["status"] == "False":
                 return f"pod {name}: {one.get('reason')}: {one.get('message', '')}", "", []
         if status.get("phase") == "Pending":  # only events say why, and they may not be read
-            why = ": is its image large, is a claim ReadWriteOnce and in use on another node, or is a Secret missing?"
+            why = ": is a claim ReadWriteOnce and in use on another node, or a Secret missing?"
             return f"pod {name} is not started yet on {pod['spec'].get('nodeName', 'a node')}", why, []
         return None
 
@@ -465,7 +465,7 @@ class Serving:
             try:
                 self.cluster.delete(dict(kind, metadata={"name": name}))
             except ApplyError as error:  # no reason to take away a version that answers
-                say(f"whether there is a {kind['kind']} of an earlier run is not known: {error}")
+                say(f"an earlier {kind['kind']} may remain: {error}")
         status = live.get("status", {})
         url = status.get("address", {}).get("url") or status.get("url")
         return url or f"http://{name}.{self.cluster.namespace}.svc:{self.told['port']}"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from kade2kfp.steps.model import Autoscale
+from lowering.service_steps import serving
+
 from .applying import BY_KSERVE, NAME, Bench, bench, versions
 
 __all__ = ["bench"]
@@ -34,3 +39,14 @@ def test_a_cluster_without_kserve(bench: Bench) -> None:
     assert done.said == (
         "kade2kfp: this cluster has no InferenceService (serving.kserve.io/v1beta1): install KServe, or leave out `flavor`",
     )
+
+
+def test_what_may_sleep_has_to_have_been_ready_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = serving(flavor="kserve", autoscale=Autoscale(3, 0), example=None)
+    first = bench.run(step)
+    assert first.code == 0, first.said
+    # KServe has not looked yet: Ready is still that of the version before.
+    monkeypatch.setattr(bench.kube, "_inference_service", lambda thing: None)
+    done = bench.run(step, timeout=0.3)
+    assert done.code == 1
+    assert done.last.endswith(f"{first.outputs['version']} answers as before")

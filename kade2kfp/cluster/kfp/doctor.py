@@ -12,6 +12,7 @@ from kade2kfp.cluster.kfp.client import Kfp, ask, numbers_of
 from kade2kfp.cluster.kfp.kubernetes import Right, allowed, read
 from kade2kfp.cluster.kfp.needs import Need, look, storage_classes
 from kade2kfp.cluster.kfp.versions import KNOWN, later
+from kade2kfp.cluster.roles import Needs, roles
 from kade2kfp.diagnostics.cannot import CannotDoError
 
 State = Literal["ok", "warn", "fail"]
@@ -43,56 +44,31 @@ class Purpose:
     help: str
 
 
-_READS = (Right("list", "pods"), Right("get", "pods"), Right("get", "workflows", "argoproj.io"))
 _RBAC = "somebody who may has to grant it: `kade2kfp rbac` prints the roles"
+_NEEDS = Needs(kserve=False, kubeflow=False)  # a cluster may be without these, and be fit
+_ROLES = {role.name: role for role in roles(_NEEDS, ACCOUNT, (), (), ())}
+
+
+def _purpose_of(role: str, check: str, words: str) -> Purpose:
+    """What a role of `kade2kfp rbac` is for, and the rights that it gives."""
+    rights = [
+        Right(verb, resource, rule.group)
+        for rule in _ROLES[role].rules
+        for resource in rule.resources
+        for verb in rule.verbs
+    ]
+    return Purpose(check, words, tuple(dict.fromkeys(rights)), _RBAC)
+
+
 PURPOSES = (
-    Purpose(
-        "gates",
-        "decide gates (gates, resume, reject)",
-        (
-            *_READS,
-            Right("patch", "pods"),
-            Right("get", "pods/exec"),
-            Right("create", "pods/exec"),
-            *(Right(verb, "configmaps") for verb in ("get", "create", "patch")),
-        ),
-        _RBAC,
+    _purpose_of("kade2kfp-deciders", "gates", "decide gates (gates, resume, reject)"),
+    _purpose_of(
+        "kade2kfp-users", "use", "reach tasks that run, viewers and servings (open, ssh, viewer, serving, predict)"
     ),
-    Purpose(
-        "open",
-        "reach tasks that run (open, ssh, predict)",
-        (
-            Right("list", "pods"),
-            *(Right(verb, f"pods/{way}") for way in ("portforward", "exec") for verb in ("get", "create")),
-        ),
-        _RBAC,
-    ),
-    Purpose(
-        "services",
-        "look at viewers and servings, pause them",
-        (
-            Right("list", "deployments", "apps"),
-            Right("get", "deployments", "apps"),
-            Right("patch", "deployments/scale", "apps"),
-            Right("get", "pods/log"),
-        ),
-        _RBAC,
-    ),
+    _purpose_of("kade2kfp-maintainers", "maintain", "delete viewers and servings, and roll them back"),
 )
 """What the commands ask of Kubernetes."""
-STEPS = Purpose(
-    "steps",
-    "leave viewers and servings running",
-    (
-        *(Right(verb, "deployments", "apps") for verb in ("create", "delete", "get", "list", "patch")),
-        *(Right(verb, "services") for verb in ("create", "delete", "get", "patch")),
-        Right("list", "replicasets", "apps"),
-        Right("list", "pods"),
-        Right("get", "pods/log"),
-        *(Right(verb, "horizontalpodautoscalers", "autoscaling") for verb in ("create", "delete", "get", "patch")),
-    ),
-    _RBAC,
-)
+STEPS = _purpose_of("kade2kfp-steps", "steps", "leave viewers and servings running")
 """What steps of viewers and servings ask, as the service account of runs."""
 
 

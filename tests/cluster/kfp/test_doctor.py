@@ -76,10 +76,10 @@ def test_rights_that_are_missing(kfp: Kfp, kube: Kube, cli: Cli) -> None:
     assert ran.code == 0
     assert found["gates"] == (
         "warn",
-        "you may not decide gates (gates, resume, reject) in namespace kubeflow: missing create pods/exec, patch configmaps",
+        "you may not decide gates (gates, resume, reject) in namespace kubeflow: missing patch configmaps, create pods/exec",
     )
-    assert found["open"][1].endswith("missing create pods/exec")
-    assert found["services"][1].endswith("missing patch deployments/scale.apps")
+    assert found["use"][1].endswith("missing create pods/exec, patch deployments/scale.apps")
+    assert found["maintain"][0] == "ok"
     assert found["steps"][1] == (
         "steps (service account pipeline-runner) may not leave viewers and servings running in namespace kubeflow: missing create services"
     )
