@@ -42,15 +42,6 @@ MISSING = {
     "InferenceService": "install KServe, or leave out `flavor`",
     "Tensorboard": "install Kubeflow's tensorboard-controller, or leave out `flavor`",
 }
-# KFP's own where an artifact does not say (backend/src/v2/config/env.go, getDefaultMinioSessionInfo).
-MINIO = {
-    "endpoint": "seaweedfs.kubeflow:9000",
-    "region": "minio",
-    "disableSSL": "true",
-    "secretName": "mlpipeline-minio-artifact",
-    "accessKeyKey": "accesskey",
-    "secretKeyKey": "secretkey",
-}
 
 
 class ApplyError(Exception):
@@ -323,6 +314,10 @@ class Serving:
         known = {"name": self.told["name"], "version": self.version, "replicas": replicas}
         things = [protect(filled(one, values, known)) for one in self.told["objects"]]
         self.main, done = things[0], 0
+        main, user = pod_of(self.main)["containers"][0], os.getuid()
+        if user:  # what this step has packed is its user's; KFP may be told to let none be root (driver/k8s.go)
+            same = {"runAsUser": user, "runAsGroup": os.getgid(), "runAsNonRoot": True}
+            main["securityContext"] = {**same, **main["securityContext"]}
         former = self.former(before, versions[0]) if versions else None
         try:
             for thing in things:
@@ -416,7 +411,7 @@ class Serving:
                 return f"pod {name}: {one.get('reason')}: {one.get('message', '')}", "", []
         if status.get("phase") == "Pending":  # only events say why, and they may not be read
             why = ": is a claim ReadWriteOnce and in use on another node, or a Secret missing?"
-            return f"pod {name} is not started yet on {pod['spec'].get('nodeName', 'a node')}", why, []
+            return f"pod {name} is not started yet", why, []
         return None
 
     def log(self, pod, container, previous):
@@ -575,6 +570,16 @@ def serving(told, values, command):
 
 
 # --- viewers
+
+# KFP's own where an artifact does not say (backend/src/v2/config/env.go, getDefaultMinioSessionInfo).
+MINIO = {
+    "endpoint": "seaweedfs.kubeflow:9000",
+    "region": "minio",
+    "disableSSL": "true",
+    "secretName": "mlpipeline-minio-artifact",
+    "accessKeyKey": "accesskey",
+    "secretKeyKey": "secretkey",
+}
 
 
 def viewer(told, values, _):

@@ -35,6 +35,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 _KEPT = 5
 _TRIES = 5
 _FIRST_LOOK, _LOOK = 0.2, 2.0
+_LOOKS_IN_DOUBT = 4
 
 
 def roll_back(cluster: Cluster, view: ServiceView, version: str | None, seconds: float) -> str:
@@ -173,7 +174,7 @@ def _overtaken(present: str) -> CannotDoError:
 
 def _waited(cluster: Cluster, view: ServiceView, version: str, seconds: float) -> str | None:
     """None as soon as a version answers; else why it does not, after so many seconds or when its Deployment gives up."""
-    until, pause = time.monotonic() + seconds, _FIRST_LOOK
+    until, pause, given_up = time.monotonic() + seconds, _FIRST_LOOK, 0
     while True:
         found = call(cluster, "get", "deployments", view.name)
         if (present := wanted_version("deployments", found)) != version:
@@ -181,7 +182,10 @@ def _waited(cluster: Cluster, view: ServiceView, version: str, seconds: float) -
         if settled(found):
             return None
         observed = at(found, "status", "observedGeneration") == at(found, "metadata", "generation")
-        if observed and (why := stuck(found)):
+        why = stuck(found) if observed else ""
+        given_up = given_up + 1 if why else 0
+        # What Kubernetes says of the version before stays for some moments (pkg/controller/deployment/progress.go).
+        if given_up > _LOOKS_IN_DOUBT:
             return _why(cluster, view, version) or why
         if time.monotonic() + pause > until:
             return _why(cluster, view, version) or f"nothing is known after {seconds:g} s"

@@ -31,7 +31,9 @@ def at(found: object, *keys: str) -> Any:
 
 def read(kind: Kind, resource: str, found: Mapping[str, Any], namespace: str) -> ServiceView | None:
     """The service that an object stands for; None for one that is about to go."""
-    if pods.field(found, "deletionTimestamp"):
+    owners = at(found, "metadata", "ownerReferences") or ()
+    # KServe and the tensorboard-controller give their own Deployments the labels of what these belong to.
+    if pods.field(found, "deletionTimestamp") or any(at(owner, "controller") for owner in owners):
         return None
     state, url, problem = {"deployments": _deployment, "inferenceservices": _inference, "tensorboards": _tensorboard}[
         resource

@@ -107,7 +107,7 @@ class Service:
     A viewer goes with its run, and nothing waits for it. A serving outlives its run: the next run's takes its place when
     it answers. `server` is the container; its command finds HOST, PORT and KADE2KFP_VERSION in its environment, and its
     mounts of claims are read-only unless the document says otherwise. The step's own command, if it has one, comes first and
-    makes what the server needs; it finds KADE2KFP_VERSION too. `name` is fit for a Kubernetes Service, at most 50
+    makes what the server needs; it finds KADE2KFP_VERSION too. `name` is fit for a Kubernetes Service, at most 49
     characters. Times in seconds; `ready` and `alive` are paths that answer 200, empty where an open port has to do.
     """
 

@@ -9,7 +9,9 @@ from kade2kfp.steps.frame import Frame
 from kade2kfp.steps.model import Step
 from kade2kfp.steps.parts import ClaimMount
 
-_LONGEST = 50  # of Kubernetes' 63; a viewer's name has the run's first digits behind it
+_LONGEST = (
+    49  # of Kubernetes' 63: a viewer's name has the run's first digits behind it, and its port is called `http-NAME`
+)
 
 
 def service_name(frame: Frame) -> str:

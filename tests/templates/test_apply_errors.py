@@ -88,7 +88,12 @@ def test_an_old_autoscaler_that_may_not_be_removed_takes_nothing_away(bench: Ben
 
 
 def test_a_service_of_somebody_else_is_left_alone(bench: Bench) -> None:
-    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "demo-serve"}, "spec": {"selector": {"a": "b"}}}
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "demo-serve"},
+        "spec": {"selector": {"a": "b"}},
+    }
     bench.kube.put(theirs)
     done = bench.run(STEP)
     assert done.code == 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from lowering.service_steps import serving
 
 from kade2kfp.steps.model import Autoscale
-from lowering.service_steps import serving
 
 from .applying import BY_KSERVE, NAME, Bench, bench, versions
 
