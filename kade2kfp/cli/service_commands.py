@@ -230,9 +230,13 @@ def _text(views: Sequence[ServiceView], now: float, where: Where) -> str:
 
 def _row(one: ServiceView, name: str, now: float) -> tuple[str, ...]:
     if one.kind == "serving":
-        return one.pipeline, name, one.state, one.version or "-", ago(one.since, now), one.url or "-"
+        return one.pipeline, name, one.state, one.version or "-", _made(one, now), one.url or "-"
     until = "-" if one.until is None else f"in {duration(one.until - now)}" if one.until > now else "over"
-    return one.run, name, one.state, ago(one.since, now), until, one.url or "-"
+    return one.run, name, one.state, _made(one, now), until, one.url or "-"
+
+
+def _made(one: ServiceView, now: float) -> str:
+    return ago(one.since, now) if one.since else "-"
 
 
 def _hints(one: ServiceView, name: str, where: Where) -> Iterator[str]:

@@ -70,6 +70,8 @@ def files_of(framework: str, given: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
     A bentofile that is made for a service.py that is given names no class of it: BentoML takes the one that there is.
     """
+    if BENTOFILE in given:
+        given = {**given, BENTOFILE: _unlocked(given[BENTOFILE])}
     if framework == "custom":
         return dict(given)
     made = dict(_starter(framework))
@@ -79,6 +81,24 @@ def files_of(framework: str, given: Mapping[str, bytes]) -> Mapping[str, bytes]:
     elif BENTOFILE in given and module_of(given[BENTOFILE]) not in ("service", ""):
         del made[SERVICE]
     return {**made, **given}
+
+
+def _unlocked(bentofile: bytes) -> bytes:
+    """The bentofile, which asks for no lock of versions unless it says so: the endpoint's environment has settled them.
+
+    BentoML asks the package index anew for a lock, by a tool that has none of pip's settings.
+    """
+    import yaml
+
+    try:
+        found = yaml.safe_load(bentofile)
+    except (yaml.YAMLError, ValueError):
+        return bentofile
+    python = (found.get("python") or {}) if isinstance(found, dict) else None
+    if not isinstance(python, dict) or "lock_packages" in python:
+        return bentofile
+    whole = {**found, "python": {**python, "lock_packages": False}}
+    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True).encode()
 
 
 @cache

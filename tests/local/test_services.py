@@ -331,7 +331,7 @@ def test_of_two_runs_at_once_both_deploy_and_one_answers(home: Path) -> None:
 def test_deleting_leaves_no_process_and_no_folder(home: Path) -> None:
     done = carried_out(home, serving())
     view = the_serving(home)
-    assert services(home).delete(view) == "'flow-endpoint' is deleted"
+    assert services(home).delete(view) == "'flow-endpoint' is deleted; its versions stay on the volume"
     assert processes(home) == []
     assert list((home / "services").iterdir()) == []
     with pytest.raises(CannotDoError, match="the serving of 'endpoint' has been deleted"):
@@ -340,7 +340,7 @@ def test_deleting_leaves_no_process_and_no_folder(home: Path) -> None:
         services(home).find("serving", "flow-endpoint", "")
     carried_out(home, serving())
     keeper_of(view.handle, kill=True)
-    assert services(home).delete(the_serving(home)) == "'flow-endpoint' is deleted"
+    assert services(home).delete(the_serving(home)) == "'flow-endpoint' is deleted; its versions stay on the volume"
     assert services(home).all("serving") == []
 
 

@@ -121,6 +121,38 @@ def test_a_label_of_the_document_takes_no_place_of_ours() -> None:
     assert "kade2kfp/run" not in labels
 
 
+@pytest.mark.parametrize("name", ["viewer", "viewer-artifacts", "serving", "serving-kserve"])
+def test_a_server_gets_no_token_of_the_cluster(name: str) -> None:
+    spec = made.sent(STEPS[name])[0]["spec"]
+    pod = spec["template"]["spec"] if "template" in spec else spec["predictor"]
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_a_new_version_comes_before_the_old_one_goes() -> None:
+    spec = made.sent(made.serving())[0]["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_what_a_server_needs_is_in_its_container() -> None:
+    container = made.sent(made.serving())[0]["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"] == {"cpu": "2", "nvidia.com/gpu": "1"}
+    env = {one["name"]: one.get("valueFrom") for one in container["env"]}
+    assert env["KEY"] == {"secretKeyRef": {"name": "keys", "key": "api"}}
+    assert env["MODE"] == {"configMapKeyRef": {"name": "0.1", "key": "mode", "optional": True}}
+
+
+def test_a_server_may_start_as_long_as_the_step_waits() -> None:
+    container = made.sent(made.serving())[0]["spec"]["template"]["spec"]["containers"][0]
+    starts = container.get("startupProbe", {"failureThreshold": 0, "periodSeconds": 0})
+    assert starts["failureThreshold"] * starts["periodSeconds"] == 600
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_a_paused_viewer_has_no_pod() -> None:
+    assert made.sent(made.viewer(paused=True))[0]["spec"]["replicas"] == 0
+
+
 def test_pack_is_handed_the_packages() -> None:
     words = made.words(made.lowered(made.serving()))
     assert words[words.index("--") :] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
+import yaml
 
 from kade2kfp.tasks.bento import (
     BentofileError,
@@ -37,8 +38,9 @@ def test_starter_is_whole(framework: str) -> None:
 
 
 def test_given_files_take_the_place_of_the_starters() -> None:
-    files = files_of("sklearn", {"bentofile.yaml": b"service: service:Predictor\n", "words.txt": b"a"})
-    assert files["bentofile.yaml"] == b"service: service:Predictor\n"
+    own = b"service: service:Predictor\npython: {lock_packages: true}\n"
+    files = files_of("sklearn", {"bentofile.yaml": own, "words.txt": b"a"})
+    assert files["bentofile.yaml"] == own
     assert set(files) == {"service.py", "bentofile.yaml", "starter.py", "words.txt"}
 
 
@@ -167,3 +169,12 @@ def test_services_of_a_module(source: str, services: tuple[str, ...]) -> None:
 def test_what_is_no_python(source: bytes) -> None:
     with pytest.raises(SyntaxError):
         parse(source)
+
+
+def test_versions_are_locked_only_where_that_is_asked_for() -> None:
+    own = "service: service:Früh\nlabels: {a: b}\npython:\n  packages: [numpy]\n".encode()
+    found = yaml.safe_load(files_of("custom", {"bentofile.yaml": own})["bentofile.yaml"])
+    assert found.pop("python") == {"packages": ["numpy"], "lock_packages": False}
+    assert found == {"service": "service:Früh", "labels": {"a": "b"}}
+    broken = b"service: [\n"
+    assert files_of("custom", {"bentofile.yaml": broken})["bentofile.yaml"] == broken

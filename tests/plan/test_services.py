@@ -118,6 +118,13 @@ def test_what_a_serving_makes_lies_on_the_volume_that_lasts() -> None:
     assert {one.claim for one in step(said, "api").mounts if isinstance(one, ClaimMount)} == {"b"}
 
 
+def test_of_several_volumes_that_last_a_serving_takes_the_default() -> None:
+    made = plan([TRAIN, API], [model()], volumes=[NAS, {"id": "b", "claimName": "b"}], defaults={"volume": "b"})
+    kept = next(one for one in step(made, "api").mounts if one.path == "/kade/serving")
+    assert isinstance(kept, ClaimMount)
+    assert kept.claim == "b"
+
+
 def test_an_accelerator_is_for_the_server_alone() -> None:
     task = API | {"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "1Gi"}}}
     made = plan([TRAIN, task], [model()])

@@ -94,7 +94,7 @@ class LocalServices:
             raise CannotDoError(f"cannot remove {folder}: {(error.strerror or str(error)).lower()}") from None
         if not held:
             return f"{_named(view)} is being deleted; its last connections have not ended yet"
-        return f"{_named(view)} is deleted"
+        return f"{_named(view)} is deleted" + ("; its versions stay on the volume" if view.kind == "serving" else "")
 
     def rollback(self, view: ServiceView, version: str | None, seconds: float) -> str:
         """Let an earlier version of a serving take over."""

@@ -85,7 +85,11 @@ def served(
     except TakenBackError:
         return replace(state, status="cancelled", ended=time.time())
     outputs = {**state.outputs, "url": url(now.port), "version": now.version}
-    return replace(state, status="succeeded", ended=time.time(), outputs=outputs, note=url(now.port))
+    return replace(state, status="succeeded", ended=time.time(), outputs=outputs, note=_note(now.port, of))
+
+
+def _note(port: int, of: Material) -> str:
+    return f"{url(port)} is paused: `replicas` is 0" if of.paused else url(port)
 
 
 def deploy_command(
