@@ -6,6 +6,7 @@ HOME/runs/RUN/        pipeline.json, files/ (those the document names), state.js
 HOME/volumes/CLAIM/   claims that exist already, shared by runs
 HOME/cache/           what earlier runs left, by what it was made from
 HOME/environments/    Python environments, one for each set of packages
+HOME/submissions/     what was asked of a cluster until its answer is known, so that a repeated submit starts no second run
 ```
 """
 

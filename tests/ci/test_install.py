@@ -74,8 +74,13 @@ def test_without_a_version_it_is_the_checkout_of_the_action(tmp_path: Path) -> N
         '[project]\nname = "kade2kfp"\nversion = "9.9"\n'
     )
     (action / "backend.py").write_text(BACKEND)
-    (action / "wheel_of.py").write_text(Path(__file__).read_text(encoding="utf-8").partition("def install")[0].replace(
-        "import pytest\n", "").replace("from . import runner\nfrom .runner import Done\n", ""))
+    (action / "wheel_of.py").write_text(
+        Path(__file__)
+        .read_text(encoding="utf-8")
+        .partition("def install")[0]
+        .replace("import pytest\n", "")
+        .replace("from . import runner\nfrom .runner import Done\n", "")
+    )
     (action / "ci").symlink_to(runner.ROOT / "ci")
     done = install(tmp_path, GITHUB_ACTION_PATH=str(action))
     assert done.code == 0, done.raw
