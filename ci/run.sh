@@ -45,7 +45,7 @@ compile)
     ;;
 submit)
     did=validate
-    if [[ ${GITHUB_REF-} == "refs/heads/${INPUT_BRANCH-}" ]]; then
+    if [[ -n ${INPUT_BRANCH-} && ${GITHUB_REF-} == "refs/heads/$INPUT_BRANCH" ]]; then
         case $event in push | workflow_dispatch | schedule | repository_dispatch) did=submit ;; esac
     fi
     ;;
@@ -101,8 +101,8 @@ annotated() { # WORDS...: a command that says what is wrong as annotations
 }
 
 # shellcheck disable=SC2317 # called by quoted
-submitted() { # FILE: standard output, whose first line says where the run is, goes to a file, too
-    { "$KADE2KFP" submit ${args[@]+"${args[@]}"} -- "$1" 2>&3 | tee "$work/out"; } 3>&1
+submitted() { # FILE: all it prints is kept, and what is standard output, whose first line says where the run is, once more
+    { "$KADE2KFP" submit ${args[@]+"${args[@]}"} -- "$1" 2>&3 | tee "$work/out"; } 3>&1 | tee "$work/told"
 }
 
 case $did in
@@ -140,8 +140,6 @@ for file in "${files[@]}"; do
         printf '%s\n' "${BASH_REMATCH[2]}" >>"$work/ids"
         [[ -z ${BASH_REMATCH[1]} ]] || printf '%s\n' "$first" >>"$work/urls"
     fi
-    printf '%s\n' "$file" "" >"$work/told"
-    cat "$work/out" >>"$work/told"
     summary "kade2kfp submit: $( ((code)) && echo "failed ($code)" || echo fine)" "$work/told"
 done
 output run-id "$work/ids"

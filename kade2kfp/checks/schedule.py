@@ -63,7 +63,7 @@ def schedule(analysis: Analysis) -> Iterator[Diagnostic]:
             "K513",
             "the schedule is not part of the compiled pipeline",
             given.at,
-            "it is kept for `submit --schedule`, which this version does not have yet",
+            "`kade2kfp submit --schedule` makes it",
             on_key=True,
         )
     yield from wrong

@@ -43,6 +43,6 @@ def command(
         results.append((source, checked.diagnostics))
     show(results, output, stream_is_out=True)
     every = [one for _, found in results for one in found]
-    if not every and output == "text":
+    if not every and output != "json":
         say(f"{len(files)} file{'s' if len(files) != 1 else ''} checked, nothing wrong")
     ctx.exit(1 if failed(every, werror=werror) else 0)

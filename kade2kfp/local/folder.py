@@ -7,6 +7,7 @@ HOME/volumes/CLAIM/   claims that exist already, shared by runs
 HOME/cache/           what earlier runs left, by what it was made from
 HOME/environments/    Python environments, one for each set of packages
 HOME/services/NAME/   a serving, which outlives its runs (services/folders.py); a viewer lies in its run's folder
+HOME/submissions/     what was asked of a cluster until its answer is known, so that a repeated submit starts no second run
 ```
 """
 

@@ -19,24 +19,8 @@ ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding
 STEPS: dict[str, dict[str, Any]] = {step["id"]: step for step in ACTION["runs"]["steps"] if "run" in step}
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR", "SSL_CERT_FILE")
 _COMMANDS = frozenset(
-    [
-        "error",
-        "warning",
-        "notice",
-        "debug",
-        "group",
-        "endgroup",
-        "echo",
-        "add-mask",
-        "add-matcher",
-        "remove-matcher",
-        "set-output",
-        "save-state",
-        "set-env",
-        "add-path",
-        "stop-commands",
-    ]
-)
+    ("error", "warning", "notice", "debug", "group", "endgroup", "echo", "add-mask", "add-matcher", "remove-matcher")
+) | {"set-output", "save-state", "set-env", "add-path", "stop-commands"}
 _UNESCAPED = {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -78,7 +80,7 @@ def test_pull_request_gets_mistakes_at_their_lines(work: Work, repository: Path)
     write(repository / "pipelines" / "a" / "pipeline.json", WRONG)
     done = work(PULL, files="pipelines/*/pipeline.json")
     assert (done.code, done.outputs) == (1, {"did": "check"})
-    first, second = done.log.annotations
+    second, first = done.log.annotations
     assert first.name == "error"
     assert first.properties == {
         "title": "K100", "file": "pipelines/a/pipeline.json",
@@ -138,10 +140,20 @@ def test_text_of_a_document_is_no_command_to_github(work: Work, repository: Path
     for event in (PULL, PUSH):
         done = work(event, files=f"{name}\npipeline.json")
         assert done.code == 1
-        assert {one.name for one in done.log.commands} == {"error"}
+        assert all(re.fullmatch("K[0-9]{3}|stale", one.properties["title"]) for one in done.log.commands)
+        assert {one.name for one in done.log.commands} <= {"error", "warning"}
         assert {one.properties["file"] for one in done.log.commands} <= {name, "pipeline.json"}
         assert "add-path" in done.log.text + "".join(one.data for one in done.log.commands)
         assert not [row for row in done.summary.splitlines() if row and not row.startswith(("    ", "### kade2kfp "))]
+
+
+def test_yaml_on_standard_output_is_no_command_to_github(work: Work, repository: Path) -> None:
+    task = HELLO["tasks"][0] | {"command": ["echo", "{{params.who}} ##[add-path]/evil"]}
+    write(repository / "pipeline.json", HELLO | {"tasks": [task]})
+    done = work(PUSH, args="-o -")
+    assert done.code == 0
+    assert "##[add-path]/evil" in done.log.text
+    assert not done.log.commands
 
 
 def test_files_are_patterns_and_names(work: Work, repository: Path) -> None:
@@ -159,7 +171,8 @@ def test_files_are_patterns_and_names(work: Work, repository: Path) -> None:
     [
         ({"files": "none/*.json"}, "no file is called none/*.json"),
         ({"files": " \n"}, "files names none"),
-        ({"files": "50%\r::add-mask::x"}, "no file is called 50%\r::add-mask::x"),
+        ({"files": "50%*\r::add-mask::x"}, "no file is called 50%*\r::add-mask::x"),
+        ({"files": "a*\n::add-mask::*"}, "no file is called a*"),
         ({"command": "run"}, "command is 'run': it is validate, compile or submit"),
         ({"command": "validate; touch evil"}, "command is 'validate; touch evil'"),
         ({"args": "--set 'who=x"}, "args has a quote without its other"),
@@ -178,11 +191,11 @@ def test_wrong_inputs(work: Work, repository: Path, given: dict[str, str], says:
 
 def test_inputs_are_never_part_of_a_program(work: Work, repository: Path) -> None:
     write(repository / "pipeline.json", HELLO)
-    evil = "$(touch evil) `touch evil` ; touch evil"
+    evil = "`touch evil` ; touch evil & $HOME"
     done = work(PUSH, args=f'--set "who={evil}"')
     assert done.code == 0
     assert evil in (repository / "pipeline.yaml").read_text()
-    assert work(PUSH, files=evil).code == 2
+    assert work(PUSH, files=evil).log.annotations[0].properties["title"] == "K001"
     assert work(PUSH, args=evil).code == 1  # words, and no such files
     assert not (repository / "evil").exists()
 
@@ -237,7 +250,7 @@ def test_several_are_submitted_and_one_that_fails_is_told(work: Work, repository
 )
 def test_nothing_else_submits(work: Work, repository: Path, kfp: Kfp, github: dict[str, str]) -> None:
     write(repository / "pipeline.json", HELLO)
-    done = work(github, command="submit", endpoint=kfp.url, token=TOKEN, args="--param who=x --follow")
+    done = work(github, command="submit", endpoint=kfp.url, token=TOKEN, args="--param who=x")
     assert (done.code, done.outputs) == (0, {"did": "validate"})
     assert not kfp.requests
     assert TOKEN not in done.raw
@@ -252,7 +265,8 @@ def test_no_branch_submits_nothing(work: Work, repository: Path, kfp: Kfp) -> No
 def test_submit_that_kfp_refuses(work: Work, repository: Path, kfp: Kfp) -> None:
     write(repository / "pipeline.json", HELLO)
     done = work(MAIN, command="submit", endpoint=kfp.url, token="wrong-token")
-    assert done.code == 1
+    assert done.code == 3
+    assert "does not accept who you are (401)" in done.summary
     assert "does not accept who you are (401)" in done.log.text
     assert "wrong-token" not in done.raw
     assert done.outputs == {"did": "submit", "run-id": "", "run-url": ""}
@@ -273,6 +287,24 @@ def test_dry_run_has_no_run(work: Work, repository: Path, kfp: Kfp) -> None:
     assert done.outputs == {"did": "submit", "run-id": "", "run-url": ""}
     assert "version hello-" in done.summary
     assert not kfp.runs
+
+
+@pytest.mark.parametrize(
+    ("command", "token"), [("validate", ""), ("compile", ""), ("submit", "KFP_EXISTING_TOKEN=t0ken")]
+)
+def test_only_submit_gets_the_token(tmp_path: Path, command: str, token: str) -> None:
+    """As a variable: not as an argument, which others on the machine see."""
+    told = tmp_path / "told"
+    program = tmp_path / "program"
+    program.write_text(f'#!/bin/sh\n{{ env; echo "$@"; }} >{shlex.quote(str(told))}\n')
+    program.chmod(0o755)
+    given = {"COMMAND": command, "FILES": "*", "BRANCH": "main", "TOKEN": "t0ken"}
+    env = {"PATH": os.environ["PATH"], "KADE2KFP": str(program), "GITHUB_EVENT_NAME": "push"}
+    env |= {f"INPUT_{name}": value for name, value in given.items()} | {"GITHUB_REF": "refs/heads/main"}
+    script = str(runner.ROOT / "ci" / "run.sh")
+    done = subprocess.run(["bash", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert [row for row in told.read_text().splitlines() if "t0ken" in row] == ([token] if token else [])
 
 
 def test_cancelled_job_leaves_nothing_behind(repository: Path, tmp_path: Path) -> None:
