@@ -163,7 +163,8 @@ def _as_csv(names: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; numbers stay as they are."""
+    """A text that no spreadsheet takes for a formula, and no terminal or log for a command; numbers stay as they are."""
+    text = terminal(text)
     if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
         return text
     try:

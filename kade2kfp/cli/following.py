@@ -80,6 +80,7 @@ def looks(
     at the most. `values`: the last look is with artifacts and values. Raises CannotDoError.
     """
     from kade2kfp.cluster.errors import RefusedError
+    from kade2kfp.cluster.kfp.client import until as within
     from kade2kfp.cluster.kfp.pace import Pace
     from kade2kfp.cluster.kfp.runs import look, run_of, valued, watched
 
@@ -90,9 +91,10 @@ def looks(
     while True:
         began = time.monotonic()
         try:
-            detail = look(watch)
-            if values and detail.state.status != "running":
-                detail = valued(detail)
+            with within(until):
+                detail = look(watch)
+                if values and detail.state.status != "running":
+                    detail = valued(detail)
             if unreached is not None:
                 say(f"{terminal(kfp.target.address)} answers again")
             unreached = None
@@ -137,6 +139,9 @@ def _watch(kfp: Kfp, run_id: str, timeout: float | None, words: Sequence[str], m
                 tell(detail.state)
                 if mode != "auto" or _on_terminal():  # else they stand beside the line of the step
                     _ask(kfp, detail, asked)
+    except CannotDoError:
+        say(f"nobody has stopped the run; to see it: {typed('show', run_id, *words)}")
+        raise
     except KeyboardInterrupt:
         say(f"the run goes on; to see it: {typed('show', run_id, *words)}; to stop it: {typed('stop', run_id, *words)}")
         return STOPPED

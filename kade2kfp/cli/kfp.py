@@ -129,10 +129,12 @@ def _with_options(command: Command, *, always: bool) -> Command:
                 say(f"warning: the login is sent to {terminal(target.address)} unencrypted; use its https address")
             return command(place=Place(target, tuple(words)), **rest)
 
-    if always:
-        return wrapped
+    # Where there is nothing else to be meant, it may be said all the same.
     flag = click.option(
-        "--cluster", is_flag=True, help="On the cluster that the environment or the configuration names."
+        "--cluster",
+        is_flag=True,
+        hidden=always,
+        help="On the cluster that the environment or the configuration names.",
     )
     return flag(wrapped)
 

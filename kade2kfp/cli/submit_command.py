@@ -18,7 +18,7 @@ from kade2kfp.cli.submission import Content, content, timing_of
 from kade2kfp.cli.submit_looks import check_needs, said, say_what_would_be, when
 from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
-from kade2kfp.document.types import duration_seconds
+from kade2kfp.document.types import DNS_NAME, DNS_RULE, duration_seconds
 
 if TYPE_CHECKING:
     from kade2kfp.cluster.kfp.client import Kfp
@@ -49,6 +49,12 @@ def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     return value or ""
 
 
+def _account(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is not None and not DNS_NAME.fullmatch(value):
+        raise click.BadParameter(f"no service account can have that name: {DNS_RULE}", ctx, param)
+    return value or ""
+
+
 @click.command("submit", epilog=_EXAMPLES)
 @click.argument("file", metavar="FILE")
 @click.option(
@@ -57,7 +63,7 @@ def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
 @click.option("--params-file", metavar="FILE", help="JSON or YAML with parameters' values; --param counts for more.")
 @click.option("--experiment", metavar="NAME", callback=_name, help="Where the run is listed; else `Default`.")
 @click.option("--run-name", metavar="NAME", callback=_name, help="What the run, or the schedule, is called.")
-@click.option("--service-account", metavar="NAME", callback=_name, help="What the pods run as; else KFP's own.")
+@click.option("--service-account", metavar="NAME", callback=_account, help="What the pods run as; else KFP's own.")
 @click.option("--cache/--no-cache", default=True, help="--no-cache: run every step anew.")
 @click.option("--wait", is_flag=True, help="Wait until the run has ended; 3 if it failed.")
 @click.option("--follow", is_flag=True, help="The same, and show its tasks meanwhile.")

@@ -59,7 +59,7 @@ def refused(
             said or "try again later",
             status=status,
             passing=True,
-            after=_seconds(headers.get("Retry-After") or headers.get("retry-after")),
+            after=seconds_of(headers.get("Retry-After") or headers.get("retry-after")),
         )
     return RefusedError(f"could not {what} ({status})", said or "", status=status)
 
@@ -71,7 +71,7 @@ def not_kubernetes(address: str, status: int) -> RefusedError:
 
 def broken(error: BaseException, what: str, address: str) -> RefusedError:
     """The error for a request that got no answer, by the reasons behind the exception."""
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     names = {kind.__name__ for one in causes for kind in type(one).__mro__}
     for one in causes:
         if isinstance(one, ssl.SSLCertVerificationError):
@@ -113,11 +113,12 @@ def message_of(body: bytes | str | None) -> str | None:
     return said[:300] if isinstance(said, str) else None
 
 
-def _seconds(text: str | None) -> float:
+def seconds_of(text: str | None) -> float:
+    """The seconds of a Retry-After, at most ten; 0 where it says none."""
     return min(float(text), 10.0) if text and text.isdecimal() and len(text) < 9 else 0.0
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
     """The exception and all behind it; urllib3 keeps some in `reason`."""
     waiting: list[object] = [error]
     seen: set[int] = set()

@@ -70,7 +70,7 @@ def served(cluster: Cluster, resource: str) -> bool:
     group = _GROUPS[resource]
     try:
         again(
-            cluster, lambda: _sent(cluster, "GET", f"/apis/{group}", (), None, f"read {group}", f"get on /apis/{group}")
+            cluster, lambda: sent(cluster, "GET", f"/apis/{group}", (), None, f"read {group}", f"get on /apis/{group}")
         )
     except RefusedError as error:
         if error.status == 404:
@@ -130,10 +130,10 @@ def _once(
 ) -> dict[str, Any]:
     what = f"{_WORDS[verb]} {resource}{' ' + name if name else ''} in namespace `{cluster.namespace}`"
     missing, kind = permission(cluster, verb, resource), _BODIES.get(verb, "application/json")
-    return _sent(cluster, _METHODS[verb], path_of(cluster, resource, name), query, body, what, missing, kind)
+    return sent(cluster, _METHODS[verb], path_of(cluster, resource, name), query, body, what, missing, kind)
 
 
-def _sent(
+def sent(
     cluster: Cluster,
     method: str,
     path: str,
@@ -143,6 +143,10 @@ def _sent(
     missing: str,
     kind: str = "application/json",
 ) -> dict[str, Any]:
+    """The API's answer to one request, a JSON object. Raises RefusedError, which says `what` could not be done.
+
+    `missing` is what a role has to allow; `kind` is the body's media type.
+    """
     from kubernetes.client import ApiException
     from urllib3.exceptions import HTTPError
 

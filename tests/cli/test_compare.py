@@ -72,9 +72,9 @@ def test_csv_has_all_values_in_full_and_no_formula(tmp_path: Path, two: list[str
 def test_a_text_that_a_spreadsheet_would_execute(tmp_path: Path) -> None:
     from kade2kfp.cli.compare_command import _as_csv
 
-    text = _as_csv(["=cmd()", "b"], [Row("output", "@t", "-n", ("=HYPERLINK(1)", "-3"))])
+    text = _as_csv(["=cmd()", "b\n::error::c"], [Row("output", "@t", "-n", ("=HYPERLINK(1)", "-3"))])
     assert list(csv.reader(io.StringIO(text))) == [
-        ["kind", "task", "name", "'=cmd()", "b", "differs"],
+        ["kind", "task", "name", "'=cmd()", "b\\x0a::error::c", "differs"],
         ["output", "'@t", "'-n", "'=HYPERLINK(1)", "-3", "yes"],
     ]
 

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -21,6 +22,7 @@ Answer = TypeVar("Answer")
 OLDEST = (2, 0)
 """KFP's first version that takes what is compiled here."""
 _TRIES = 4
+_UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,21 @@ def kfp_of(target: Target) -> Iterator[Kfp]:
                     f"the KFP at {target.address} has several users, each with a namespace", "name yours by --namespace"
                 )
         yield Kfp(near, kfp.client, kfp.api, version, multi_user)
+
+
+@contextmanager
+def until(moment: float | None) -> Iterator[None]:
+    """No request of the block lasts, or is repeated, beyond a moment of time.monotonic (None: no limit)."""
+    token = _UNTIL.set(moment)
+    try:
+        yield
+    finally:
+        _UNTIL.reset(token)
+
+
+def _left(seconds: float) -> float:
+    moment = _UNTIL.get()
+    return seconds if moment is None else max(0.5, min(seconds, moment - time.monotonic()))
 
 
 def ask(kfp: Kfp, what: str, call: Callable[[Any], Any], *, again: bool = True) -> dict[str, Any]:
@@ -117,7 +134,11 @@ def repeated(kfp: Kfp, once: Callable[[], Answer], *, again: bool) -> Answer:
         except RefusedError as error:
             if not error.passing or not (again or is_unsent(error)):
                 raise
-            time.sleep(max(error.after, kfp.target.pause * 2**attempt))
+            pause = max(error.after, kfp.target.pause * 2**attempt)
+            moment = _UNTIL.get()
+            if moment is not None and time.monotonic() + pause > moment:
+                raise
+            time.sleep(pause)
     return once()
 
 
@@ -187,7 +208,7 @@ def _limit(api: Any, target: Target) -> None:
     once = api.call_api
 
     def call_api(*args: Any, **kwargs: Any) -> Any:
-        kwargs["_request_timeout"] = kwargs.get("_request_timeout") or (target.connect, target.read)
+        kwargs["_request_timeout"] = kwargs.get("_request_timeout") or (_left(target.connect), _left(target.read))
         if kwargs.get("response_type"):
             kwargs["response_type"] = "object"
         return once(*args, **kwargs)

@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from kade2kfp.cluster.errors import PASSING, RefusedError
+from kade2kfp.cluster.errors import PASSING, RefusedError, causes_of, seconds_of
 
 _LOG_IN = (
     "a proxy with a login stands before it: log in with a browser and give that session's cookie (`cookieFile` of a "
@@ -74,7 +74,7 @@ def refused(
             status=status,
             passing=True,
             told=said is not None,
-            after=_seconds(headers.get("Retry-After") or headers.get("retry-after")),
+            after=seconds_of(headers.get("Retry-After") or headers.get("retry-after")),
         )
     if said is None:
         return not_kfp(address, status)
@@ -106,7 +106,7 @@ def too_old(version: str, address: str) -> KfpError:
 
 def broken(error: BaseException, what: str, address: str) -> KfpError:
     """The error for a request that got no answer, by the reasons behind the exception."""
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     names = {kind.__name__ for one in causes for kind in type(one).__mro__}
     for one in causes:
         if isinstance(one, ssl.SSLCertVerificationError):
@@ -168,19 +168,3 @@ def _led_away(status: int, location: str, address: str, endpoint: str) -> KfpErr
     if secure:
         return KfpError(f"{address} leads to its https address ({status})", "write https://", status=status)
     return KfpError(f"{address} leads to another page, as to log in ({status})", _LOG_IN, status=status)
-
-
-def _seconds(text: str | None) -> float:
-    return min(float(text), 10.0) if text and text.isdecimal() and len(text) < 9 else 0.0
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all behind it; urllib3 keeps some in `reason`."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from kade2kfp.cluster.connect import Cluster
-from kade2kfp.cluster.errors import RefusedError, broken, not_kubernetes, refused
-from kade2kfp.cluster.requests import again
+from kade2kfp.cluster.errors import RefusedError
+from kade2kfp.cluster.requests import again, sent
 
 _REVIEWS = "/apis/authorization.k8s.io/v1"
 
@@ -34,7 +33,7 @@ def read(cluster: Cluster, resource: str, name: str = "", *, group: str = "") ->
     )
     what = f"read {resource}{' ' + name if name else ''}"
     try:
-        return again(cluster, lambda: _once(cluster, "GET", path, what, None))
+        return again(cluster, lambda: sent(cluster, "GET", path, (), None, what, what))
     except RefusedError as error:
         if error.status == 404:
             return None
@@ -53,41 +52,16 @@ def allowed(cluster: Cluster, right: Right, account: str = "") -> bool | None:
         spec |= {"user": f"system:serviceaccount:{cluster.namespace}:{account}", "groups": groups}
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
     try:
-        answer = again(cluster, lambda: _once(cluster, "POST", f"{_REVIEWS}/{kind.lower()}s", "ask for rights", body))
+        answer = again(
+            cluster,
+            lambda: sent(cluster, "POST", f"{_REVIEWS}/{kind.lower()}s", (), body, "ask for rights", "ask for rights"),
+        )
     except RefusedError as error:
         if error.status in (403, 404, 405):
             return None
         raise
     said = (answer.get("status") or {}).get("allowed")
     return said if isinstance(said, bool) else None
-
-
-def _once(cluster: Cluster, method: str, path: str, what: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-    from kubernetes.client import ApiException
-    from urllib3.exceptions import HTTPError
-
-    try:
-        answer = cluster.api.call_api(
-            path,
-            method,
-            header_params={"Accept": "application/json", "Content-Type": "application/json"},
-            body=dict(body) if body is not None else None,
-            response_type="object",
-            auth_settings=["BearerToken"],
-            _return_http_data_only=True,
-            _request_timeout=(cluster.connect, cluster.read),
-        )
-    except ApiException as error:
-        if error.status:
-            raise refused(error.status, error.body, error.headers or {}, what, what, cluster.address) from None
-        raise broken(error, what, cluster.address) from None
-    except UnicodeDecodeError:
-        raise not_kubernetes(cluster.address, 200) from None
-    except (HTTPError, OSError, ValueError) as error:
-        raise broken(error, what, cluster.address) from None
-    if not isinstance(answer, dict):
-        raise not_kubernetes(cluster.address, 200)
-    return answer
 
 
 def _quoted(text: str) -> str:

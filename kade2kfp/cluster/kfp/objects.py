@@ -140,6 +140,11 @@ class Objects:
         try:
             found = self._by_cluster(scheme)
         except CannotDoError as error:
+            if given.endpoint:
+                raise CannotDoError(
+                    f"the keys of the object store at {given.endpoint} are not known: {error}",
+                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                ) from None
             raise CannotDoError(
                 f"the object store of the run is not known: {error}", f"{error.help}; or {HELP}" if error.help else HELP
             ) from None

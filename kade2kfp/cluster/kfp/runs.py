@@ -164,7 +164,8 @@ def find(kfp: Kfp, wanted: str) -> Found:
                 "name it by its id or the beginning of that, or `last`",
             )
     raise CannotDoError(
-        f"there is no run '{wanted}' at {kfp.target.address}", "`kade2kfp runs` lists them, and `last` is the newest"
+        f"there is no run '{wanted}' at {kfp.target.address}",
+        "`kade2kfp runs` with the same options lists them, and `last` is the newest",
     )
 
 
@@ -199,7 +200,8 @@ def run_of(kfp: Kfp, id_: str) -> Found:
         if error.status != 404:
             raise
         raise CannotDoError(
-            f"there is no run {id_} at {kfp.target.address}", "`kade2kfp runs` lists them; is it another namespace's?"
+            f"there is no run {id_} at {kfp.target.address}",
+            "`kade2kfp runs` with the same options lists them; is it another namespace's?",
         ) from None
 
 

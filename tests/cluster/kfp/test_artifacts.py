@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -138,7 +138,7 @@ class Fake(Objects):
             for name, data in self.objects.items()
         ]
 
-    def read(self, uri: str):  # type: ignore[no-untyped-def]
+    def read(self, uri: str) -> Iterator[bytes]:
         yield self.objects[uri.removeprefix("s3://b/k/")]
 
 

@@ -133,12 +133,15 @@ def test_a_kfp_that_is_gone_for_a_while_is_waited_for(kfp: Kfp, plain: Path, cap
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "does not accept who you are"), (403, "you may not")])
-def test_who_may_not_look_any_more_is_told_so(still: Kfp, status: int, words: str) -> None:
+def test_who_may_not_look_any_more_is_told_so(
+    still: Kfp, status: int, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     run = still.made_runs(1, many_tasks(1), "RUNNING")[0]
     with between(still.url) as proxy:
         proxy.breaks("status", "/v1beta1/runs/", at=2, times=99, status=status, body=b'{"error": "no"}')
         with pytest.raises(CannotDoError, match=words):
             watch(proxy.url, run.id, 20)
+    assert "nobody has stopped the run; to see it: kade2kfp show" in capfd.readouterr().err
 
 
 def test_patience_ends(still: Kfp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,3 +216,13 @@ def test_steps_that_have_not_changed_stay_the_same_objects(still: Kfp) -> None:
         seen = following.looks(one, run.id, time.monotonic() + 20)
         first, second = next(seen).state, next(seen).state
     assert all(old is new for old, new in zip(first.steps, second.steps, strict=True))
+
+
+def test_a_kfp_that_says_nothing_does_not_hold_up_the_time_limit(still: Kfp, capfd: pytest.CaptureFixture[str]) -> None:
+    run = still.made_runs(1, many_tasks(2), "RUNNING")[0]
+    with between(still.url) as proxy:
+        proxy.breaks("hang", run.id, at=3, times=99, seconds=60.0)
+        began = time.monotonic()
+        assert watch(proxy.url, run.id, timeout=3.0) == 124
+        assert time.monotonic() - began < 20
+    assert "the run has not ended after 3.0s, and goes on" in capfd.readouterr().err

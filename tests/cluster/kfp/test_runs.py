@@ -252,7 +252,7 @@ def test_a_run_is_stopped_and_told_as_cancelled(kfp: Kfp, cli: Cli) -> None:
 
 def test_a_run_that_does_not_stop_in_time(still: Kfp, cli: Cli) -> None:
     run = still.made_runs(1, _ir(), "RUNNING")[0]
-    still.terminate = lambda run: None  # type: ignore[method-assign]
+    still.terminate = lambda run: None
     late = cli("stop", run.id, "--endpoint", still.url, "--yes", "--timeout", "1")
     assert (late.code, "still runs after 1 s" in late.err) == (124, True)
 

@@ -225,6 +225,12 @@ def test_names_and_accounts(kfp: Kfp, cli: Callable[..., Ran], tmp_path: Path, m
         assert cli("submit", file, "--endpoint", kfp.url, *words).code == 2
 
 
+def test_an_account_that_cannot_be_is_refused_here(kfp: Kfp, cli: Callable[..., Ran], tmp_path: Path) -> None:
+    ran = cli("submit", write(tmp_path, HELLO), "--endpoint", kfp.url, "--service-account", "Bad Name!")
+    assert (ran.code, "no service account can have that name" in ran.err) == (2, True)
+    assert kfp.requests == []
+
+
 def test_several_users(plain: Path, cli: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KFP_EXISTING_TOKEN", SECRET)
     file = write(tmp_path, SMALL)
