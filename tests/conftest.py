@@ -1,4 +1,4 @@
-"""What the tests of each folder took, printed at the end: `CI=true` or `-v` shows it."""
+"""How many tests run at once; what those of each folder took, printed at the end: `CI=true` or `-v` shows it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for warm.py
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of what most tests do is waiting, for servers and runs: two workers more than cores, on two cores twice as many."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
