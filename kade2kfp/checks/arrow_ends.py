@@ -57,6 +57,10 @@ def arrow_ends(analysis: Analysis) -> Iterator[Diagnostic]:
                     arrow.place("from_path"),
                     _CARRY_NOTHING_OUT[giver.type],
                 )
+            torn = document.is_torn(arrow.place("from_path"), arrow.place("to_path"))
+            if giver.type == "viewer" and not arrow.from_path and not arrow.to_path and not torn:
+                help_ = "draw the arrow from the task that comes before: a viewer ends with nothing"
+                yield Diagnostic("K331", "nothing waits for a viewer", arrow.at, help_)
         if taker is not None and arrow.to_path and taker.type in ("condition", "loadData"):
             what = (
                 "a condition looks at values" if taker.type == "condition" else "loadData takes its data from its `url`"

@@ -119,7 +119,7 @@ def hold(folder: Path) -> Iterator[None]:
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         until = time.monotonic() + _GLANCE
-        while not _locked(handle, fcntl.LOCK_EX):
+        while not locked(handle, fcntl.LOCK_EX):
             if time.monotonic() > until:
                 raise BusyError
             time.sleep(0.01)
@@ -128,7 +128,8 @@ def hold(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _locked(handle: int, kind: int) -> bool:
+def locked(handle: int, kind: int) -> bool:
+    """Whether a file's lock of that kind could be had at once (flock); it is held then until the file is closed."""
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -143,7 +144,7 @@ def is_held(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _locked(handle, fcntl.LOCK_SH)
+        return not locked(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)
 

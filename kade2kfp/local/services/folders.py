@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kade2kfp.local.folder import is_held, locked
 from kade2kfp.local.services.version import Version, stored, version_of
 from kade2kfp.local.trees import remove
 from kade2kfp.services.model import State
@@ -110,7 +111,7 @@ def lock(folder: Path) -> int | None:
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         until = time.monotonic() + _GLANCE
-        while not _locked(handle, fcntl.LOCK_EX):
+        while not locked(handle, fcntl.LOCK_EX):
             if time.monotonic() > until:
                 os.close(handle)
                 return None
@@ -125,24 +126,9 @@ def lock(folder: Path) -> int | None:
     return None
 
 
-def _locked(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def is_kept(folder: Path) -> bool:
     """Whether a keeper has the service at this moment."""
-    try:
-        handle = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return not _locked(handle, fcntl.LOCK_SH)
-    finally:
-        os.close(handle)
+    return is_held(folder)
 
 
 def drop(folder: Path) -> None:
