@@ -19,7 +19,7 @@ help:
 	@echo 'make check     formatting, lint, types, imports, stale schema, goldens and manual'
 	@echo 'make format    format the code, and fix what lint can fix'
 	@echo 'make goldens   write the schema and the compiled examples anew'
-	@echo 'make docs      write the generated pages of the manual anew'
+	@echo 'make docs      write the generated pages of the manual anew, and the words that shells complete'
 	@echo 'make wheel     build wheel and sdist into dist/, run the wheel in a clean environment'
 	@echo 'make bench     benchmarks'
 	@echo 'make test-pythons   all tests on each supported Python that is here'
@@ -67,12 +67,15 @@ faults:
 
 schema:
 	$(RUN) kade2kfp schema --check
+	$(RUN) kade2kfp schema describe --check
+	$(RUN) kade2kfp schema rules --check
 
 stale-goldens:
 	$(RUN) scripts/goldens.sh --check
 
 stale-docs:
 	$(RUN) python scripts/docs.py --check
+	$(RUN) python scripts/words.py --check
 
 format:
 	$(RUN) ruff check --quiet --fix-only .
@@ -83,6 +86,7 @@ goldens:
 
 docs:
 	$(RUN) python scripts/docs.py
+	$(RUN) python scripts/words.py
 
 wheel:
 	$(RUN) python scripts/wheel.py

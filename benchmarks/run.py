@@ -18,6 +18,7 @@ from pathlib import Path
 import alike
 import gate_idle
 import graphs
+import many_files
 from clock import call, medians, process, program, run
 
 from kade2kfp import api
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 IRIS = HERE.parent / "examples" / "iris"
 SIZES = (10, 100, 500)
 STEPS = 200
+FILES = (20, 200)
 TOO_LARGE = {"K604"}  # what 1,000 tasks are for Argo, and said so; `validate` has done all its work by then
 
 
@@ -75,6 +77,7 @@ def figures(folder: Path, repetitions: int) -> Iterator[Figure]:
     yield cold_validate(repetitions)
     yield from warm_compile(folder, repetitions)
     yield many_tasks(max(3, repetitions // 2))
+    yield from validate_files(folder, max(3, repetitions // 3))
     yield memory()
     yield from local_steps(folder, max(3, repetitions // 3))
     yield from gates(20 if repetitions > 3 else 5)
@@ -147,6 +150,33 @@ def many_tasks(repetitions: int) -> Figure:
 
     one, other = medians(repetitions, call(lambda: validate(many)), call(lambda: validate(few)))
     return Figure("validate 1,000 tasks / 250 tasks", one / other, 5, seconds(one, other))
+
+
+def validate_files(folder: Path, repetitions: int) -> Iterator[Figure]:
+    """`validate` of 200 files in one process: the time of a file, and how memory grows from 20 files on."""
+    few, many = FILES
+    paths = many_files.written(folder, many)
+    validate = program("kade2kfp"), "validate", "--max-diagnostics", "1"
+
+    def parse() -> None:
+        for path in paths:
+            json.loads(Path(path).read_text(encoding="utf-8"))
+
+    all_, some, one, parsing = medians(
+        repetitions,
+        process(*validate, *paths),
+        process(*validate, *paths[:few]),
+        process(*validate, paths[0]),
+        call(parse),
+    )
+    file = (all_ - some) / (many - few)
+    details = f"{file * 1000:.1f} ms and {one * 1000:.0f} ms"
+    yield Figure(f"validate, a file of {many} / a process a file", file / one, 0.1, details)
+    details = f"{file * 1000:.1f} ms and {parsing / many * 1000:.2f} ms, of {many_files.TASKS} tasks"
+    yield Figure(f"validate, a file of {many} / json.loads of it", file * many / parsing, None, details)
+    peaks = [int(run([sys.executable, str(HERE / "many_files.py"), str(count)])) / 2**20 for count in FILES]
+    details = f"{peaks[1]:.1f} and {peaks[0]:.1f} MiB"
+    yield Figure(f"peak memory, {many} files / {few} files", peaks[1] / peaks[0], 1.05, details)
 
 
 def memory() -> Figure:

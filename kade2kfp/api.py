@@ -1,51 +1,101 @@
 """From a file to diagnostics, a plan, or compiled YAML: the passes in their order.
 
-This is what the commands call, and what a program may call instead of them.
+This is what the commands call, and what a program may call instead of them, by `import kade2kfp` (docs/python.md).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kade2kfp.checks import CHECKS, PLAN_CHECKS
 from kade2kfp.diagnostics.model import Diagnostic, Related, Span
 from kade2kfp.diagnostics.severity import errors
 from kade2kfp.document.read import Document, read
 from kade2kfp.document.suggest import did_you_mean
-from kade2kfp.document.values import default_problem, problems
+from kade2kfp.document.values import default_problem, no_json, problems
+from kade2kfp.files import replace_file
 from kade2kfp.plan.analysis import Analysis, analyse
 from kade2kfp.plan.build import build
+from kade2kfp.rules.mirror import mirrored
+from kade2kfp.rules.model import Rules
+from kade2kfp.rules.policy import CHECKS as POLICY
+from kade2kfp.rules.policy import PLAN_CHECKS as PLAN_POLICY
+from kade2kfp.rules.policy import without_doubles
+from kade2kfp.rules.shown import kept
 from kade2kfp.source import Source, read_file, read_source
 from kade2kfp.steps.model import Plan
 from kade2kfp.tasks import TASK_TYPES
 
+if TYPE_CHECKING:
+    from kade2kfp.description.model import Description
+    from kade2kfp.graph.model import Graph
+    from kade2kfp.graph.palette import Theme
+
 Format = Literal["ir", "pipelineversion"]
+NO_RULES = Rules()
 
 
-@dataclass(frozen=True, slots=True)
+class DocumentError(ValueError):
+    """A document with errors, of which nothing can be made. Its text tells all of them, as `validate` does."""
+
+    def __init__(self, checked: Checked) -> None:
+        super().__init__(str(checked))
+        self.diagnostics = checked.diagnostics
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Checked:
-    """A document that was checked: all that is wrong with it, and its plan where nothing is."""
+    """A document that was checked: all that is wrong with it, and its plan where nothing is. As a text it tells that.
+
+    By the rules given: diagnostics that they leave out are not there, and images of the plan come from their mirrors.
+    """
 
     source: Source
     diagnostics: tuple[Diagnostic, ...]
     analysis: Analysis | None = None
     plan: Plan | None = None
+    rules: Rules = NO_RULES
 
     @property
     def ok(self) -> bool:
         """Whether there is no error; warnings there may be."""
         return not errors(list(self.diagnostics))
 
+    def __repr__(self) -> str:
+        """What `kade2kfp validate` says."""
+        from kade2kfp.diagnostics.escape import terminal
+        from kade2kfp.diagnostics.most import counted, summary
+        from kade2kfp.diagnostics.text import render
 
-@dataclass(frozen=True, slots=True)
+        if not self.diagnostics:
+            return f"{terminal(self.source.file)}: nothing wrong"
+        rows = render(self.diagnostics, self.source.line)
+        return "\n\n".join([*rows, summary(counted(self.diagnostics))])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Compiled:
-    """A document that was compiled: the YAML where it has no error."""
+    """A document that was compiled: the YAML where it has no error, else None."""
 
     checked: Checked
     yaml: str | None
+
+    def save(self, path: str | Path) -> None:
+        """Write the YAML to a file, which is replaced at once or not at all.
+
+        Raises DocumentError where the document has errors, OSError where the file cannot be written.
+        """
+        if self.yaml is None:
+            raise DocumentError(self.checked)
+        replace_file(Path(path), self.yaml)
+
+    def __repr__(self) -> str:
+        """What was found, and how much YAML there is."""
+        return repr(self.checked) + (f"; {self.yaml.count(chr(10)):,} lines of YAML" if self.yaml else "")
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -53,54 +103,133 @@ class Compiled:
         return self.checked.diagnostics
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture:
+    """A pipeline's graph. A notebook shows it."""
+
+    graph: Graph
+
+    def svg(self, theme: Theme = "auto") -> str:
+        """An SVG of its own; `auto` is light or dark as its reader wants. Raises ValueError for another word."""
+        from kade2kfp.graph import as_svg
+
+        if theme not in ("auto", "light", "dark"):  # it becomes part of a page
+            raise ValueError(f"no theme: {theme!r}; there are auto, light and dark")
+        return as_svg(self.graph, theme)
+
+    def mermaid(self) -> str:
+        """A Mermaid flowchart, which GitHub draws in Markdown."""
+        from kade2kfp.graph import as_mermaid
+
+        return as_mermaid(self.graph)
+
+    def dot(self) -> str:
+        """A graph for Graphviz."""
+        from kade2kfp.graph import as_dot
+
+        return as_dot(self.graph)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def __repr__(self) -> str:
+        count = len(self.graph.boxes)
+        return f"<picture of {count} task{'s' if count != 1 else ''}>"
+
+
 def load(path: str | Path) -> Source:
     """Read a file. What is wrong with it is among the source's diagnostics."""
     return read_file(path)
 
 
-def parse(text: str | bytes, file: str = "-") -> Source:
-    """Read a document that is in memory already; `file` is what diagnostics call it."""
-    return read_source(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, file)
+def parse(document: str | bytes | Mapping[str, Any], file: str = "-") -> Source:
+    """Read a document that is in memory already, as JSON or as a dict; `file` is what diagnostics call it.
+
+    Raises TypeError or ValueError where a dict holds what JSON cannot.
+    """
+    if isinstance(document, Mapping):
+        document = json.dumps(dict(document), indent=2, ensure_ascii=False, allow_nan=False)
+    return read_source(document.encode("utf-8", "surrogatepass") if isinstance(document, str) else document, file)
 
 
-def validate(source: Source, *, folder: str | Path | None = None, values: Mapping[str, Any] | None = None) -> Checked:
+def load_rules(path: str | Path) -> Rules:
+    """The team's rules that hold for a document or a folder; empty where there are none (docs/rules.md).
+
+    Raises ValueError where the file of settings is wrong; its text says how.
+    """
+    from kade2kfp.rules.find import rules_file
+    from kade2kfp.rules.read import read_rules
+
+    path = Path(path)
+    found = rules_file(path if path.is_dir() else path.parent)
+    if found is None:
+        return NO_RULES
+    rules, source, wrong = read_rules(found)
+    if wrong:
+        raise DocumentError(Checked(source, tuple(wrong)))
+    return rules
+
+
+def validate(
+    source: Source | str | Path,
+    *,
+    folder: str | Path | None = None,
+    values: Mapping[str, Any] | None = None,
+    rules: Rules | None = None,
+    sources: bool = True,
+) -> Checked:
     """Check a document.
 
     Args:
-        source: what `load` or `parse` gave.
-        folder: where the files are that the document names as `source`; None does not look for them.
+        source: what `load` or `parse` gave, or a file's path.
+        folder: where the files are that the document names as `source`; None is the folder that it was read from.
         values: values of parameters, in place of their defaults.
+        rules: a team's rules, as `load_rules` gives them.
+        sources: whether to look for those files; without a folder nobody does.
     """
+    source = source if isinstance(source, Source) else load(source)
+    rules = rules or NO_RULES
     document, found = read(source, TASK_TYPES)
     if document is None:
-        return Checked(source, source.diagnostics)
+        return Checked(source, _located(source, [*source.diagnostics, *found]), rules=rules)
     given, wrong = _given(document, values or {})
-    analysis, unresolved = analyse(document, given, Path(folder) if folder is not None else None)
+    lies_in = (folder if folder is not None else source.folder) if sources else None
+    analysis, unresolved = analyse(document, given, Path(lies_in) if lies_in is not None else None)
     meant = [*wrong, *unresolved]
     for check in CHECKS:
         meant += check(analysis)
+    for of_policy in POLICY:
+        meant += of_policy(analysis, rules)
     found += (one for one in meant if not _about_a_stand_in(document, one))
     plan = None
     if not errors([*source.diagnostics, *found]):
         plan = build(analysis)
+        for of_plan in PLAN_POLICY:
+            found += of_plan(plan, analysis, rules)
+        plan = mirrored(plan, rules.policy)
         for plan_check in PLAN_CHECKS:
             found += plan_check(plan, analysis)
-    diagnostics = _located(source, document, [*source.diagnostics, *found])
-    return Checked(source, diagnostics, analysis, plan if not errors(list(diagnostics)) else None)
+    every = without_doubles([*source.diagnostics, *found])
+    diagnostics = _located(source, kept(every, rules))
+    return Checked(source, diagnostics, analysis, plan if not errors(list(diagnostics)) else None, rules)
 
 
 def compile(
-    source: Source,
+    source: Source | str | Path,
     *,
     folder: str | Path | None = None,
     values: Mapping[str, Any] | None = None,
     format: Format = "ir",
+    rules: Rules | None = None,
 ) -> Compiled:
     """Check a document and lower it into Kubeflow Pipelines v2, as `validate` takes it.
 
-    `format` is `ir` for KFP's pipeline YAML, or `pipelineversion` for its Kubernetes-native manifests.
+    `format` is `ir` for KFP's pipeline YAML, or `pipelineversion` for its Kubernetes-native manifests; raises ValueError
+    for another word.
     """
-    checked = validate(source, folder=folder, values=values)
+    if format not in ("ir", "pipelineversion"):
+        raise ValueError(f"no format: {format!r}; there are ir and pipelineversion")
+    checked = validate(source, folder=folder, values=values, rules=rules)
     if checked.plan is None or checked.analysis is None:
         return Compiled(checked, None)
     checked = _with(checked, _not_on_a_cluster(checked.analysis))
@@ -109,6 +238,38 @@ def compile(
     from kade2kfp.lowering import lower  # imports kfp, which takes a second
 
     return Compiled(checked, lower(checked.plan, format=format))
+
+
+def describe(
+    source: Source | str | Path,
+    *,
+    folder: str | Path | None = None,
+    values: Mapping[str, Any] | None = None,
+    rules: Rules | None = None,
+) -> Description:
+    """What a pipeline is and needs: tasks, settings and where they come from, images, volumes, secrets, its size.
+
+    Raises DocumentError where the document has errors.
+    """
+    from kade2kfp.description.build import description
+
+    checked = validate(source, folder=folder, values=values, rules=rules)
+    if checked.plan is None or checked.analysis is None:
+        raise DocumentError(checked)
+    return description(checked.source, checked.analysis, checked.plan, mirrored=bool(checked.rules.policy.mirror))
+
+
+def draw(source: Source | str | Path, *, values: Mapping[str, Any] | None = None) -> Picture:
+    """A picture of a document, also of one with errors as far as it can be read.
+
+    Raises DocumentError where no task can be read.
+    """
+    from kade2kfp.graph import graph_of
+
+    checked = validate(source, values=values)
+    if checked.analysis is None or not checked.analysis.document.tasks:
+        raise DocumentError(checked)
+    return Picture(graph_of(checked.analysis))
 
 
 def for_a_run(checked: Checked) -> Checked:
@@ -130,10 +291,11 @@ def for_a_run(checked: Checked) -> Checked:
 
 
 def also(checked: Checked, found: Iterable[Diagnostic]) -> Checked:
-    """A checked document with more diagnostics, each with its place in the text; its plan stays."""
+    """A checked document with more diagnostics, those that its rules keep, each with its place in the text; its plan stays."""
     if checked.analysis is None:
         return checked
-    located = _located(checked.source, checked.analysis.document, [*checked.diagnostics, *found])
+    every = kept([*checked.diagnostics, *found], checked.rules)
+    located = _located(checked.source, every)
     return replace(checked, diagnostics=located)
 
 
@@ -154,7 +316,7 @@ def _given(document: Document, values: Mapping[str, Any]) -> tuple[dict[str, Any
                     Diagnostic("K301", f"there is no parameter `{name}` to set", ("parameters",), help_, on_key=True)
                 )
             continue
-        problem = next(problems(value, parameter), "") or default_problem(value)
+        problem = no_json(value) or next(problems(value, parameter), "") or default_problem(value)
         if problem:
             found.append(
                 Diagnostic(
@@ -180,10 +342,10 @@ def _not_on_a_cluster(analysis: Analysis) -> Iterable[Diagnostic]:
 def _about_a_stand_in(document: Document, one: Diagnostic) -> bool:
     """Whether it is about what was put in the place of a missing field."""
     places = [one.pointer, *(related.pointer for related in one.related)]
-    return any(place[: len(assumed)] == assumed for place in places for assumed in document.assumed)
+    return any(place[:length] in document.assumed for place in places for length in range(len(place) + 1))
 
 
-def _located(source: Source, document: Document, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+def _located(source: Source, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Each diagnostic with its place in the text, in the order of the text, none twice."""
     kept: dict[tuple[Any, ...], Diagnostic] = {}
     for one in found:
@@ -206,4 +368,17 @@ def _order(one: Diagnostic) -> tuple[Span, str, str]:
     return (one.span or Span(0, 0, 0, 0), one.code, one.message)
 
 
-__all__ = ["Checked", "Compiled", "Related", "compile", "load", "parse", "validate"]
+__all__ = [
+    "Checked",
+    "Compiled",
+    "DocumentError",
+    "Picture",
+    "Related",
+    "compile",
+    "describe",
+    "draw",
+    "load",
+    "load_rules",
+    "parse",
+    "validate",
+]

@@ -1,4 +1,5 @@
-"""Writes the generated pages of the manual: docs/format.md from the models, docs/codes.md from the codes' pages.
+"""Writes the generated pages of the manual: docs/format.md from the models, docs/codes.md from the codes' pages,
+docs/commands.md and the man page from the commands.
 
 `python scripts/docs.py` writes them; with --check it writes nothing and fails where one is stale.
 """
@@ -13,9 +14,13 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
+from docs_commands import commands_page
+from docs_describe import describe_page
+from docs_man import man_page
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from kade2kfp.diagnostics.pages import FAMILIES, all_codes, page
 from kade2kfp.diagnostics.severity import severity
 from kade2kfp.document import types
 from kade2kfp.document.base import Model, Takes, alias, takes
@@ -25,18 +30,6 @@ from kade2kfp.plan.inherit import DEFAULTED, INHERITED
 from kade2kfp.tasks import TASK_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
-CODES = ROOT / "kade2kfp" / "diagnostics" / "codes"
-FAMILIES = {
-    "0": "Reading the file",
-    "1": "The shape of the document",
-    "2": "Tasks and parameters",
-    "3": "Arrows and references",
-    "4": "Volumes",
-    "5": "Control flow",
-    "6": "What Kubeflow Pipelines cannot do",
-    "7": "Local runs",
-    "9": "A bug of kade2kfp",
-}
 # The lists of the envelope, which are read element by element, and what their elements are.
 ELEMENTS: Mapping[str, str] = {
     "parameters": "list of [Parameter](#parameter)",
@@ -233,38 +226,40 @@ def codes_page() -> str:
         "Every diagnostic has a code. Its page says what it means, why it matters, and how to put it right. An error",
         "stops the compilation; a warning does so with `--werror`; a note never does.",
     ]
-    pages = sorted(CODES.glob("K*.md"))
-    for digit, family in FAMILIES.items():
-        here = [page for page in pages if page.stem[1] == digit]
+    codes = all_codes()
+    for family, subject in FAMILIES.items():
+        here = [code for code in codes if code.startswith(family)]
         if not here:
             continue
-        rows += ["", f"## K{digit}: {family}", "", "| Code | Severity | |", "|---|---|---|"]
-        for page in here:
-            link = f"[{page.stem}](../kade2kfp/diagnostics/codes/{page.name})"
-            rows.append(f"| {link} | {severity(page.stem).value} | {title_of(page)} |")
+        rows += ["", f"## {family}: {subject}", "", "| Code | Severity | |", "|---|---|---|"]
+        for code in here:
+            link = f"[{code}](../kade2kfp/diagnostics/codes/{code}.md)"
+            title = page(code).title.replace("|", "\\|")
+            rows.append(f"| {link} | {severity(code).value} | {title} |")
     return "\n".join(rows) + "\n"
 
 
-def title_of(page: Path) -> str:
-    """A page's title, from the lines between `---` at its top."""
-    found = re.search(r"^title: *(.+?) *$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1].strip("\"'").replace("|", "\\|") if found else ""
-
-
-PAGES = {"docs/format.md": format_page, "docs/codes.md": codes_page}
+PAGES = {
+    "docs/format.md": format_page,
+    "docs/codes.md": codes_page,
+    "docs/commands.md": commands_page,
+    "docs/describe.md": describe_page,
+    "man/kade2kfp.1": man_page,
+}
 
 
 def main(argv: list[str]) -> int:
     """Writes the pages, or with --check says which are stale."""
     stale = 0
-    for name, page in PAGES.items():
-        path, text = ROOT / name, page()
+    for name, made in PAGES.items():
+        path, text = ROOT / name, made()
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if "--check" in argv:
             print(f"{name} is stale: write it anew by `make docs`", file=sys.stderr)
             stale = 1
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"{name} written")
     return stale

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Writes what is generated and committed: the schema, and each example's compiled pipeline.yaml.
-# With --check, writes nothing and compares the examples; the schema has its own check (make schema).
+# Writes what is generated and committed: the schemas, and each example's compiled pipeline.yaml.
+# With --check, writes nothing and compares the examples; the schemas have their own check (make schema).
 set -u
 failed=0
 if [ "${1-}" != --check ]; then
-    new=schemas/.pipeline.v1.$$
+    new=schemas/.new.$$
     trap 'rm -f "$new"' EXIT
-    if kade2kfp schema >"$new"; then mv "$new" schemas/pipeline.v1.json; else failed=1; fi
+    for what in pipeline describe rules; do
+        if kade2kfp schema "$what" >"$new"; then mv "$new" "schemas/$what.v1.json"; else failed=1; fi
+    done
 fi
 for document in examples/*/pipeline.json; do
     if [ ! -e "$document" ]; then
@@ -15,6 +17,11 @@ for document in examples/*/pipeline.json; do
     fi
     kade2kfp compile "$document" -o "${document%.json}.yaml" "$@" || failed=1
 done
+if [ "${1-}" != --check ]; then  # tests/graph compares them
+    for one in iris sweep; do
+        kade2kfp graph "examples/$one/pipeline.json" -o "docs/$one.svg" || failed=1
+    done
+fi
 for golden in examples/*/pipeline.yaml; do
     if [ ! -e "${golden%.yaml}.json" ]; then
         echo "goldens: $golden has no pipeline.json" >&2

@@ -1,9 +1,9 @@
 #!/bin/sh
 # The Debian packages that the tests need: the scripts that run inside pods are tested on each of these shells and awks,
-# local runs with podman, a step is entered by ssh, and a model of PyTorch is served.
+# local runs with podman, a step is entered by ssh, a model of PyTorch is served, and completion is tried in each shell.
 # Prints those that are missing, one a line; with --note, one line for a person; with --install, installs them.
 missing() {
-    for command in busybox crun gawk make mawk original-awk podman shellcheck; do
+    for command in busybox crun fish gawk make mawk original-awk podman shellcheck zsh; do
         command -v "$command" >/dev/null 2>&1 || echo "$command"
     done
     command -v ssh >/dev/null 2>&1 || echo openssh-client

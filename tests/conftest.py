@@ -8,10 +8,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# How long an example takes is no test's business; on a busy machine it is anything.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "untimed")
 sys.path.insert(0, str(Path(__file__).parent))  # for warm.py
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half of what most tests do is waiting, for servers and runs: two workers more than cores, on two cores twice as many."""
     return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2

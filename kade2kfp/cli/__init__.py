@@ -8,23 +8,33 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from kade2kfp import __version__
+from kade2kfp.cli.help import turned, with_help
 from kade2kfp.cli.streams import lost, prepare, say
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _COMMANDS = {
     "artifacts": "Look at runs: their tasks, files, logs.",
-    "bento": "Write a Bento, or the format's schema.",
+    "bento": "Schemas, a Bento, completion for shells.",
     "compare": "Runs side by side; what was made of what.",
     "compile": "Check pipelines; compile them to KFP v2.",
+    "completion": "Schemas, a Bento, completion for shells.",
     "context": "Is a cluster fit, and its roles; choose one.",
+    "describe": "Say what a pipeline is and needs; draw it.",
     "doctor": "Is a cluster fit, and its roles; choose one.",
     "explain": "Check pipelines; compile them to KFP v2.",
+    "fmt": "Begin a document; put one in order, renew it.",
     "gates": "Decide at tasks that wait for a person.",
+    "graph": "Say what a pipeline is and needs; draw it.",
     "lineage": "Runs side by side; what was made of what.",
     "logs": "Look at runs: their tasks, files, logs.",
+    "new": "Begin a document; put one in order, renew it.",
     "open": "Reach a running task: ports, or a shell.",
     "predict": "Use endpoints and tools that runs leave.",
     "rbac": "Is a cluster fit, and its roles; choose one.",
@@ -33,12 +43,13 @@ _COMMANDS = {
     "resume": "Decide at tasks that wait for a person.",
     "run": "Run a pipeline, here or on Kubeflow.",
     "runs": "Look at runs: their tasks, files, logs.",
-    "schema": "Write a Bento, or the format's schema.",
+    "schema": "Schemas, a Bento, completion for shells.",
     "serving": "Use endpoints and tools that runs leave.",
     "show": "Look at runs: their tasks, files, logs.",
     "ssh": "Reach a running task: ports, or a shell.",
     "stop": "Run a pipeline, here or on Kubeflow.",
     "submit": "Run a pipeline, here or on Kubeflow.",
+    "upgrade": "Begin a document; put one in order, renew it.",
     "validate": "Check pipelines; compile them to KFP v2.",
     "viewer": "Use endpoints and tools that runs leave.",
 }
@@ -56,9 +67,24 @@ class _Lazy(click.Group):
         """The command of that name."""
         if cmd_name not in _COMMANDS:
             return None
+        if ctx.resilient_parsing:  # a shell completes: the command's words are enough
+            from kade2kfp.cli import complete
+
+            if words := complete.command(cmd_name):
+                return words
         module = importlib.import_module(f"kade2kfp.cli.{cmd_name}_command")
         command: click.Command = module.command
-        return command
+        return with_help(command)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The words of the command line; `help COMMAND` is `COMMAND --help`."""
+        return super().parse_args(ctx, turned(args))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """What may stand there: the commands with a line each, without importing them, and the options."""
+        from kade2kfp.cli import complete
+
+        return [*complete.commands(_COMMANDS, incomplete), *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with a line each, without importing them."""
@@ -75,18 +101,17 @@ class _Lazy(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from kade2kfp.document.suggest import did_you_mean
+            from kade2kfp.cli.usage import unknown_command
 
-            known = did_you_mean(args[0], _COMMANDS, noun="commands") or "`kade2kfp --help` lists them"
-            raise click.UsageError(f"There is no command '{args[0]}': {known}", ctx) from error
+            raise unknown_command(args[0], ctx, list(_COMMANDS)) from error
 
 
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "\b\nExamples:\n  kade2kfp compile pipeline.json -o pipeline.yaml\n\n"
-        "\b\nExit codes: 0 fine, 1 errors, 2 usage, 3 failed, 70 bug, 124 late, 130 Ctrl-C"
+        "\b\nExamples:\n  kade2kfp compile pipeline.json -o pipeline.yaml\n"
+        "Exit codes: 0 fine, 1 errors, 2 usage, 3 failed, 70 bug, 124 late, 130 Ctrl-C"
     ),
 )
 @click.version_option(__version__, prog_name="kade2kfp")
@@ -99,6 +124,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     _make_haste()
     prepare()
     sys.unraisablehook = _unraisable
+    if shell := os.environ.get("_KADE2KFP_COMPLETE"):
+        from kade2kfp.cli.complete import answer
+
+        answer(group, shell)
+        sys.exit(0)
     try:
         code = _run(argv)
     except click.ClickException as error:
@@ -155,11 +185,13 @@ def _refuse(error: click.ClickException) -> None:
     """Say what is wrong with the command line; what it quotes may come from anywhere."""
     from kade2kfp.diagnostics.escape import terminal
 
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.1 has none
         error.show()
         return
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is not None:
-        say(context.get_usage() + f"\nTry '{context.command_path} --help' for help.\n")
+    if isinstance(error, click.UsageError):
+        from kade2kfp.cli.usage import refusal
+
+        say("\n".join(refusal(error)))
+        return
     rows = error.format_message().splitlines()
     say("Error: " + "\n".join(terminal(row) for row in rows))

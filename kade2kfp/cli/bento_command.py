@@ -20,6 +20,7 @@ import click
 
 from kade2kfp.api import validate
 from kade2kfp.cli.common import failed, folder_of, read, set_option, show, values, werror_option
+from kade2kfp.cli.rules import rules_for
 from kade2kfp.cli.runs import home_option
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
@@ -41,7 +42,7 @@ from kade2kfp.tasks.bento import own_of, with_own
 from kade2kfp.tasks.serving import FILES
 
 _EXAMPLES = """\b
-Example:
+Examples:
   kade2kfp bento pipeline.json serve --model model.joblib -o iris
 """
 _OURS = "kade2kfp: "
@@ -57,7 +58,7 @@ _SHOWN = 15
     "models",
     metavar="PATH",
     multiple=True,
-    help="A model, file or folder, in the place of what an arrow brings; several in the arrows' order.",
+    help="A model, in the place of what an arrow brings.\n\nA file or folder; several in the arrows' order.",
 )
 @click.option("--output", "-o", "folder", metavar="DIR", required=True, help="The folder to make.")
 @set_option
@@ -78,9 +79,10 @@ def command(
 
     This executes the document's pack.py and service.py, in a box.
     """
+    rules = rules_for(file)
     source = read(file)
-    checked = validate(source, folder=folder_of(file), values=values(source, pairs))
-    if checked.plan is None or checked.analysis is None or failed(checked.diagnostics, werror=werror):
+    checked = validate(source, folder=folder_of(file), values=values(source, pairs), rules=rules)
+    if checked.plan is None or checked.analysis is None or failed(checked.diagnostics, werror=werror or rules.werror):
         show([(source, checked.diagnostics)], "text", stream_is_out=False)
         ctx.exit(1)
     step = _serving(checked.plan, task)

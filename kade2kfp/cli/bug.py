@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from kade2kfp import __version__
 from kade2kfp.cli.streams import say
 
+CODE = "K900"
+
 
 def report(error: Exception) -> None:
     """Say that it is our bug, and write what helps to find it into a file. The document is not in it."""
@@ -20,7 +22,7 @@ def report(error: Exception) -> None:
         except PackageNotFoundError:
             rows.append(f"{package} is not installed")
     rows += ["", *traceback.format_exception(error)]
-    say(f"kade2kfp: error[K900]: this is a bug of kade2kfp, not a mistake of yours ({type(error).__name__})")
+    say(f"kade2kfp: error[{CODE}]: this is a bug of kade2kfp, not a mistake of yours ({type(error).__name__})")
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="kade2kfp-bug-", suffix=".txt", delete=False, encoding="utf-8"

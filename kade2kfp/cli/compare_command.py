@@ -49,9 +49,9 @@ _LOCAL = "local:"
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="How it is written; csv and json have all values in full.",
+    help="How it is written.\n\ncsv and json have all values in full.",
 )
-@click.option("--html", metavar="FILE", help="Write a page with plots that needs no network; `-` for standard output.")
+@click.option("--html", metavar="FILE", help="Write a page with plots.\n\nIt needs no network; `-` is standard output.")
 @click.option("--all", "every", is_flag=True, help="Also states and durations of tasks that hardly differ.")
 @store_option
 @home_option

@@ -16,11 +16,12 @@ from kade2kfp.cli.common import (
     output_format,
     read,
     set_option,
-    show,
     shown,
     values,
     werror_option,
 )
+from kade2kfp.cli.rules import RulesChoice, rules_for, rules_options
+from kade2kfp.cli.showing import Showing, limit_of, showing_options
 from kade2kfp.cli.streams import out as write_out
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.escape import terminal
@@ -35,25 +36,20 @@ Examples:
 
 @click.command("compile", epilog=_EXAMPLES)
 @files_argument
-@click.option(
-    "-o", "--out", metavar="PATH", help="The file, or with several documents the folder; `-` for standard output."
-)
-@click.option(
-    "--check",
-    is_flag=True,
-    help="Write nothing: compare with what is there, show the difference, exit 1 if there is one.",
-)
+@click.option("-o", "--out", metavar="PATH", help="The file, or the folder of several; `-` prints.")
+@click.option("--check", is_flag=True, help="Write nothing: show the difference, exit 1 if any.")
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["ir", "pipelineversion"]),
     default="ir",
-    show_default=True,
-    help="KFP's pipeline YAML, or its Kubernetes-native manifests.",
+    help="KFP's YAML, or Kubernetes-native manifests.",
 )
 @set_option
 @output_format("--output-format", "--output")
 @werror_option
+@rules_options
+@showing_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -64,6 +60,9 @@ def command(
     pairs: tuple[str, ...],
     output: str,
     werror: bool,
+    choice: RulesChoice,
+    limit: int | None,
+    color: str,
 ) -> None:
     """Lower pipeline documents into Kubeflow Pipelines v2, if they have no errors.
 
@@ -76,16 +75,19 @@ def command(
         raise click.UsageError("Two documents would be written to one file: compile them one by one, each with -o.")
     for target in targets:
         _keep_documents(target, files)
-    results, stale = [], False
     again = "".join(f" --set {shlex.quote(pair)}" for pair in pairs)
     again += "" if format_ == "ir" else f" --format {format_}"
-    for path, target in zip(files, targets, strict=True):
+    again += f" --config {shlex.quote(choice.config)}" if choice.config else " --no-config" * choice.no_config
+    to_out = None not in targets
+    every = [rules_for(path, choice, output=output, stream_is_out=to_out) for path in files]
+    showing = Showing(output, stream_is_out=to_out, limit=limit_of(limit, every), color=color)
+    wrong = stale = False
+    for path, target, rules in zip(files, targets, every, strict=True):
         source = read(path)
-        compiled = compile(source, folder=folder_of(path), values=values(source, pairs), format=format_)
-        results.append((source, compiled.diagnostics))
-        if compiled.yaml is None or failed(compiled.diagnostics, werror=werror):
-            continue
-        if check:
+        compiled = compile(source, folder=folder_of(path), values=values(source, pairs), format=format_, rules=rules)
+        if compiled.yaml is None or failed(compiled.diagnostics, werror=werror or rules.werror):
+            wrong = True
+        elif check:
             stale |= _differs(path, target, compiled.yaml, again, output)
         elif target is None:
             write_out(compiled.yaml)
@@ -94,8 +96,8 @@ def command(
             steps = len(compiled.checked.plan.nodes) if compiled.checked.plan else 0
             names = f"{terminal(shown(path))} -> {terminal(shown(str(target)))}"
             say(f"{names} ({steps} step{'s' if steps != 1 else ''})")
-    show(results, output, stream_is_out=None not in targets)
-    wrong = any(failed(found, werror=werror) for _, found in results)
+        showing.add(source, compiled.diagnostics)
+    showing.end()
     ctx.exit(1 if wrong or stale else 0)
 
 

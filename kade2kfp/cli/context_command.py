@@ -17,8 +17,12 @@ Examples:
   kade2kfp context list
   kade2kfp context use prod
 
-A context is an entry of `contexts` in the configuration: endpoint, namespace, a way to log in.
+A context is an entry of `contexts` in the configuration: endpoint, namespace, a way to log in; see docs/cluster.md.
 """
+
+
+def _examples(line: str) -> str:
+    return f"\b\nExamples:\n  kade2kfp context {line}\n"
 
 
 @click.group("context", epilog=_EXAMPLES)
@@ -26,7 +30,7 @@ def command() -> None:
     """List the clusters that are known by name, or choose one."""
 
 
-@command.command("list")
+@command.command("list", epilog=_examples("list"))
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How it is written."
 )
@@ -66,10 +70,10 @@ def list_(output: Literal["text", "json"]) -> None:
     out("".join(f"{row}\n" for row in table(rows)))
 
 
-@command.command("use")
-@click.argument("name")
+@command.command("use", epilog=_examples("use prod"))
+@click.argument("name", metavar="NAME")
 def use(name: str) -> None:
-    """Make a context the one that is meant where none is named."""
+    """Make a context the one that is meant by default."""
     from kade2kfp.cluster.kfp.config import choose
 
     with told():
@@ -77,7 +81,7 @@ def use(name: str) -> None:
     say(f"{terminal(name)} is now the current context of {terminal(str(path))}")
 
 
-@command.command("show")
+@command.command("show", epilog=_examples("show"))
 def show() -> None:
     """Say which cluster is meant where none is named. Nothing is asked of it."""
     from kade2kfp.cluster.kfp.where import target_of

@@ -22,6 +22,9 @@ _EXAMPLES = """\b
 Examples:
   kade2kfp doctor
   kade2kfp doctor pipeline.json --namespace team-a --kube-context prod
+
+The JSON has `findings`, a list of objects with `state` (ok, warn or fail), `check`, `text` and `help`, and `failed`, their
+number.
 """
 _FAILED = 3
 _MULTI_USER_ACCOUNT = "default-editor"  # Kubeflow's profiles make it in each user's namespace
@@ -57,6 +60,7 @@ def command(
     if pairs and file is None:
         raise click.UsageError("--param gives values to the parameters of FILE.")
     found = content(ctx, file, pairs, None, output=output, complete=False) if file is not None else None
+    place.named()  # a cluster that nobody has named is no finding
     findings = []
     for one in _findings(place, found, service_account):
         findings.append(one)
@@ -73,7 +77,7 @@ def command(
 
 def _findings(place: Place, found: Content | None, account: str | None) -> Iterator[Finding]:
     from kade2kfp.cluster.kfp.doctor import ACCOUNT, Finding, of_kfp, of_kubernetes
-    from kade2kfp.cluster.kfp.needs import Need, needs_of
+    from kade2kfp.plan.needs import Need, needs_of
 
     namespace, who = "", account or ACCOUNT
     try:

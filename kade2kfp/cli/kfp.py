@@ -29,16 +29,18 @@ Command = Callable[..., Any]
 class Place:
     """Where the runs are: on the cluster of `target`, or on this machine where it is None.
 
-    `words` are the options that say so, for a command that the user is to type.
+    `words` are the options that say so, for a command that the user is to type. With a `problem` a cluster is meant that is
+    not known: that is raised when it is asked for, after all that can be wrong without it has been said.
     """
 
     target: Target | None
     words: tuple[str, ...]
+    problem: CannotDoError | None = None
 
     @property
     def on_cluster(self) -> bool:
         """Whether the runs are on a cluster."""
-        return self.target is not None
+        return self.target is not None or self.problem is not None
 
     @contextmanager
     def kfp(self) -> Iterator[Kfp]:
@@ -55,7 +57,9 @@ class Place:
         return kubernetes_of(self.named())
 
     def named(self) -> Target:
-        """The cluster's KFP, not asked yet. Raises CannotDoError where the runs are on this machine."""
+        """The cluster's KFP, not asked yet. Raises CannotDoError where none is known, or the runs are on this machine."""
+        if self.problem is not None:
+            raise self.problem
         if self.target is None:
             raise CannotDoError("no cluster was named", "name one by --cluster, --endpoint or --kfp-context")
         return self.target
@@ -103,6 +107,10 @@ def _with_options(command: Command, *, always: bool) -> Command:
         for option, value in texts.items():
             if value == "":  # as of an unset variable: another cluster would be meant than one thinks
                 raise click.BadParameter("it is empty", ctx, param_hint=option)
+        if namespace and namespace.isdigit() and any("--tail" in one.opts for one in ctx.command.params):
+            raise click.BadParameter(
+                f"that is a namespace; the last lines are --tail {namespace}", ctx, param_hint="-n"
+            )
         words = [word for option, value in texts.items() if value for word in (option, value)]
         words += ["--port-forward"] if port_forward else []
         meant = always or cluster or port_forward or any((endpoint, kfp_context, namespace))
@@ -113,21 +121,31 @@ def _with_options(command: Command, *, always: bool) -> Command:
         if meant and not always and ctx.params.get("home") is not None:
             _refuse_home(ctx, words[0])
         with told():
-            target = None
+            target, problem = None, None
             if meant:
-                from kade2kfp.cluster.kfp.where import target_of
+                from kade2kfp.cluster.kfp.where import target_of, url_of
 
-                target = target_of(
-                    endpoint=endpoint,
-                    namespace=namespace,
-                    context=kfp_context,
-                    always=True,
-                    forward=port_forward,
-                    kube_context=kube_context,
-                )
+                if sum(map(bool, (endpoint, kfp_context, port_forward))) > 1:
+                    raise click.UsageError("--endpoint, --kfp-context and --port-forward exclude each other.", ctx)
+                try:
+                    if endpoint:
+                        url_of(endpoint, "--endpoint")
+                except CannotDoError as error:
+                    raise click.UsageError(f"{error}, {error.help}", ctx) from None
+                try:
+                    target = target_of(
+                        endpoint=endpoint,
+                        namespace=namespace,
+                        context=kfp_context,
+                        always=True,
+                        forward=port_forward,
+                        kube_context=kube_context,
+                    )
+                except CannotDoError as error:
+                    problem = error
             if target is not None and target.in_the_clear:
                 say(f"warning: the login is sent to {terminal(target.address)} unencrypted; use its https address")
-            return command(place=Place(target, tuple(words)), **rest)
+            return command(place=Place(target, tuple(words), problem), **rest)
 
     # Where there is nothing else to be meant, it may be said all the same.
     flag = click.option(

@@ -27,7 +27,7 @@ _EXAMPLES = """\b
 Examples:
   kade2kfp lineage last
   kade2kfp lineage last/train/model
-  kade2kfp lineage minio://mlpipeline/v2/artifacts/iris/3f2a.../model --cluster
+  kade2kfp lineage minio://mlpipeline/v2/iris/3f2a/model --cluster
   kade2kfp lineage last --output mermaid
 
 The JSON has `things` (`id`, `kind`: step, artifact or parameter, `task`, `step`, `name`, `note`, `where`) and `ways` (`from`,
@@ -58,7 +58,7 @@ class _Asked:
 @home_option
 @kfp_options
 def command(what: str, output: str, home: Path, place: Place) -> None:
-    """Say what an artifact was made of, by what, and what used it; of a run, all of that.
+    """Say what an artifact was made of, by what, and what used it; or all of a run.
 
     An ARTIFACT is RUN/TASK/NAME, as `artifacts` lists them, or its path or URI.
     """

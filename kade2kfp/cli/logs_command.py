@@ -44,7 +44,9 @@ class Wanted:
 @click.command("logs", epilog=_EXAMPLES)
 @run_argument
 @click.argument("task", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written, until the run or the task has ended.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Go on with what is written, until the end.\n\nOf the run, or of the task."
+)
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="That attempt of a task; else the last one.")
 @click.option("--all-attempts", "every", is_flag=True, help="All attempts, in order.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each log.")

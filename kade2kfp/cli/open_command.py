@@ -38,7 +38,7 @@ _READING = 5.0
 @task_argument
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="That port of the task; else all it has.")
 @click.option("--no-browser", is_flag=True, help="Print a notebook's address, and open no browser.")
-@click.option("--stdio", is_flag=True, help="Carry standard input and output to --port, for ssh's ProxyCommand.")
+@click.option("--stdio", is_flag=True, help="Carry standard input and output to --port.\n\nFor ssh's ProxyCommand.")
 @where_options
 def command(run: str, task: str | None, port: int | None, no_browser: bool, stdio: bool, where: Where) -> None:
     """Reach a task that runs: its notebook, in the browser, or its ports.

@@ -49,7 +49,13 @@ def _subjects(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 @click.command("rbac", epilog=_EXAMPLES)
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option(
-    "--namespace", "-n", default="kubeflow", show_default=True, metavar="NAME", callback=_namespaces, help="Where."
+    "--namespace",
+    "-n",
+    default="kubeflow",
+    show_default=True,
+    metavar="NAME",
+    callback=_namespaces,
+    help="Where it runs.",
 )
 @click.option(
     "--service-account",
@@ -134,9 +140,11 @@ def _plan(ctx: click.Context, file: str) -> Plan:
     """The plan of a document; ends with its diagnostics where it has errors."""
     from kade2kfp.api import validate
     from kade2kfp.cli.common import folder_of, read, show
+    from kade2kfp.cli.rules import rules_for
 
+    rules = rules_for(file)
     source = read(file)
-    checked = validate(source, folder=folder_of(file))
+    checked = validate(source, folder=folder_of(file), rules=rules)
     if checked.plan is None:
         show([(source, checked.diagnostics)], "text", stream_is_out=False)
         ctx.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.core import ParameterSource
 from kade2kfp.api import Checked, also, for_a_run, load, validate
 from kade2kfp.cli.common import show
 from kade2kfp.cli.kfp import Place, kfp_options
+from kade2kfp.cli.rules import rules_for
 from kade2kfp.cli.running import (
     Launch,
     MachineError,
@@ -40,6 +42,8 @@ Examples:
   kade2kfp rerun last
   kade2kfp rerun last --failed
   kade2kfp rerun last --cluster --failed --follow
+
+The JSON is that of `kade2kfp show --output json`; of a cluster's run it has `id`, `name` and `url` (or null).
 """
 _HERE = ("secrets", "engine", "jobs")
 
@@ -47,7 +51,7 @@ _HERE = ("secrets", "engine", "jobs")
 @click.command("rerun", epilog=_EXAMPLES)
 @run_argument
 @click.option(
-    "--failed", is_flag=True, help="Go on with a run that failed: what failed and what was skipped runs again."
+    "--failed", is_flag=True, help="Go on with a run that failed.\n\nWhat failed and what was skipped runs again."
 )
 @click.option("--follow", "-f", is_flag=True, help="On a cluster: show the run until it ends.")
 @secrets_option
@@ -131,8 +135,10 @@ def _changed(folder: Path, document: Path) -> Iterator[Path]:
 
 
 def _document(run: Run, state: RunState) -> Checked:
-    """The run's own copy of its document, with the values that it began with."""
-    return for_a_run(validate(load(run.folder / "pipeline.json"), folder=run.folder / "files", values=state.parameters))
+    """The run's own copy of its document, with the values that it began with, by the rules where the document was."""
+    rules = rules_for(state.document) if os.path.isfile(state.document) else None
+    source, files = load(run.folder / "pipeline.json"), run.folder / "files"
+    return for_a_run(validate(source, folder=files, values=state.parameters, rules=rules))
 
 
 def _launch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import click
 
 from kade2kfp.api import Checked, also, for_a_run, validate
 from kade2kfp.cli.common import failed, folder_of, read, set_option, show, shown, values, werror_option
+from kade2kfp.cli.rules import RulesChoice, config_options, rules_for
 from kade2kfp.cli.running import (
     carry_out,
     engine_option,
@@ -29,6 +31,10 @@ Examples:
   kade2kfp run pipeline.json
   kade2kfp run pipeline.json --set seed=7 --jobs 4
   kade2kfp run pipeline.json --from train
+
+Exit codes: 1 the document is wrong, 3 the run failed, 130 it was stopped.
+
+The JSON is that of `kade2kfp show --output json`; where no run begins, the diagnostics as of `kade2kfp validate`.
 """
 
 
@@ -44,42 +50,43 @@ Examples:
     "from_",
     metavar="TASK",
     multiple=True,
-    help="Run this task and what follows; the tasks before it are taken from an earlier run. May be repeated.",
+    help="Run this task and what follows.\n\nThe tasks before it are taken from an earlier run. May be repeated.",
 )
 @click.option(
     "--only",
     metavar="TASK",
     multiple=True,
-    help="Run this task alone; the tasks before it are taken from an earlier run. May be repeated.",
+    help="Run this task alone.\n\nThe tasks before it are taken from an earlier run. May be repeated.",
 )
 @click.option(
     "--base",
     metavar="RUN",
-    help="The earlier run that --from and --only take from; else the newest of this pipeline that has what is needed.",
+    help="The earlier run that --from and --only take from.\n\nElse the newest of this pipeline that has what is needed.",
 )
 @click.option(
     "--volume",
     "volumes",
     metavar="ID=DIR",
     multiple=True,
-    help="A folder of this machine in the place of a volume's claim. May be repeated.",
+    help="A folder in the place of a volume's claim.\n\nIt is one of this machine. May be repeated.",
 )
 @click.option(
     "--copy",
     "copies",
     metavar="URI=PATH",
     multiple=True,
-    help="This machine's copy of what an s3://, gs:// or minio:// URI begins with. May be repeated.",
+    help="A copy here of what a URI begins with.\n\nOf s3://, gs:// or minio://. May be repeated.",
 )
 @click.option(
     "--readable",
     metavar="DIR",
     multiple=True,
-    help="A folder whose files file:// may name, besides the document's own. May be repeated.",
+    help="A folder whose files file:// may name.\n\nBesides the document's own. May be repeated.",
 )
 @home_option
 @output_option
 @werror_option
+@config_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -98,18 +105,23 @@ def command(
     home: Path,
     output: Literal["text", "json"],
     werror: bool,
+    choice: RulesChoice,
 ) -> None:
-    """Run a pipeline on this machine: the steps that Kubeflow would run, without a cluster.
+    """Run a pipeline on this machine: it executes its commands, without a cluster.
 
-    This executes the commands of the document, each step in a box of its own.
+    Each step that Kubeflow would run as a pod is run in a box of its own.
     """
     if from_ and only:
         raise click.UsageError("--from and --only exclude each other.")
     if base and not from_ and not only:
         raise click.UsageError("--base says what --from and --only take from: name a task by one of them.")
+    for folder in readable:
+        if not os.path.isdir(folder):
+            raise click.UsageError(f"--readable: there is no folder '{folder}'.")
+    rules = rules_for(file, choice)
     source = read(file)
     given = values(source, pairs)
-    checked = for_a_run(validate(source, folder=folder_of(file), values=given))
+    checked = for_a_run(validate(source, folder=folder_of(file), values=given, rules=rules))
     objects = readable_secrets(secrets)
     launch = None
     if checked.plan is not None:
@@ -126,7 +138,7 @@ def command(
             secrets=secrets,
         )
         checked = also(checked, found)
-    if launch is None or not checked.ok or failed(checked.diagnostics, werror=werror):
+    if launch is None or not checked.ok or failed(checked.diagnostics, werror=werror or rules.werror):
         show([(source, checked.diagnostics)], output, stream_is_out=output == "json")
         ctx.exit(1)
     _warn(source, checked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import click
 from kade2kfp.api import Checked, also
 from kade2kfp.cli.common import show
 from kade2kfp.cli.progress import came_out, progress
-from kade2kfp.cli.runs import labels, state_of, the_run
+from kade2kfp.cli.runs import home_words, labels, state_of, the_run
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import Diagnostic
@@ -39,14 +40,14 @@ from kade2kfp.steps.model import Plan
 secrets_option = click.option(
     "--secrets",
     metavar="FILE",
-    help="YAML with the secrets and config maps that steps read; never stored. `-`: standard input.",
+    help="YAML with the secrets and config maps of steps.\n\nIt is never stored. `-` is standard input.",
 )
 engine_option = click.option(
     "--engine",
     type=click.Choice(["auto", "process", "docker", "podman"]),
     default="auto",
     show_default=True,
-    help="What runs the steps: processes of this machine, boxed by bubblewrap, or containers of the steps' images.",
+    help="What runs the steps.\n\nProcesses of this machine, boxed by bubblewrap, or containers of the steps' images.",
 )
 jobs_option = click.option(
     "--jobs",
@@ -128,7 +129,7 @@ def launch_of(
     if checked.plan is None or checked.analysis is None:
         return None, []
     ids = [claim.id for claim in checked.plan.claims]
-    folders = _pairs(volumes, "--volume", "ID=DIR")
+    folders = _pairs(volumes, "--volume", "ID=DIR, such as data=./data")
     for id_, folder in folders.items():
         if id_ not in ids:
             hint = did_you_mean(id_, ids, noun="volumes")
@@ -138,7 +139,11 @@ def launch_of(
     serving = choose(engine)
     name = engine if isinstance(serving, Diagnostic) else serving.name
     options = Options(
-        name, jobs, folders, _pairs(copies, "--copy", "URI=PATH"), [os.path.abspath(folder) for folder in readable]
+        name,
+        jobs,
+        folders,
+        _pairs(copies, "--copy", "URI=PATH, such as s3://bucket/data=./data"),
+        [os.path.abspath(folder) for folder in readable],
     )
     parameters = dict(checked.analysis.known)
     chosen, taken = _chosen(checked.plan, from_, only)
@@ -278,16 +283,20 @@ def conduct(
     say(f"run {terminal(state.name)}: the steps execute the document's commands on this machine")
     for notice in notices(launch.plan, launch.engine):
         say(f"note: {terminal(notice)}")
+
+    def resume(state: RunState, step: StepState) -> str:
+        return _typed(home, "resume", state.name, step.task)
+
     try:
         # Signals last, so that Ctrl-C also ends the wait for a reader that does not read.
-        with progress(ground.folder) as tell, _signals(inbox):
+        with progress(ground.folder, resume=resume) as tell, _signals(inbox):
             state = run_all(state, ground, orders, inbox, tell)
     except OSError as error:
         raise _no_room(error) from None
     if output == "json":
         out(to_json(state))
     else:
-        _say_end(launch, state)
+        _say_end(launch, state, home)
     return {"succeeded": 0, "cancelled": 130}.get(state.status, 3)
 
 
@@ -322,7 +331,12 @@ def _signals(inbox: Inbox) -> Iterator[None]:
         os.close(read)
 
 
-def _say_end(launch: Launch, state: RunState) -> None:
+def _typed(home: Path, *words: str) -> str:
+    """What is to be typed about a run of this home."""
+    return terminal(shlex.join(["kade2kfp", *words, *home_words(home)]))
+
+
+def _say_end(launch: Launch, state: RunState, home: Path) -> None:
     found = list(failures(state, launch.analysis.document))
     if found:
         checked = also(replace(launch.checked, diagnostics=()), found)
@@ -334,12 +348,16 @@ def _say_end(launch: Launch, state: RunState) -> None:
             out(f"{terminal(names[step.name])}: {', '.join(results[:MOST])}{more}\n")
     if state.note:
         say(f"{state.status}: {terminal(state.note)}")
-    say(f"all of it: kade2kfp show {terminal(state.name)}")
+    say(f"all of it: {_typed(home, 'show', state.name)}")
     if state.status == "failed":
-        say(f"once it is mended: kade2kfp run {terminal(state.document)} (unchanged tasks come from the cache)")
-        say(f"or, for a fault that passes by itself: kade2kfp rerun {terminal(state.name)} --failed")
+        options = launch.options
+        # Without them it would be another run, or none; values may be long, so they are not repeated.
+        given = any(state.parameters.get(one.name) != one.default for one in launch.analysis.document.parameters)
+        same = ", with the same options" if given or launch.private or options.volumes or options.copies else ""
+        say(f"once it is mended: {_typed(home, 'run', state.document)}{same} (unchanged tasks come from the cache)")
+        say(f"or, for a fault that passes by itself: {_typed(home, 'rerun', state.name, '--failed')}")
     elif state.status == "cancelled":
-        say(f"to go on: kade2kfp rerun {terminal(state.name)}")
+        say(f"to go on: {_typed(home, 'rerun', state.name)}")
 
 
 def _no_room(error: OSError) -> MachineError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal, width
 from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.local.amounts import duration
@@ -25,18 +26,39 @@ def _home(ctx: click.Context, param: click.Parameter, value: str | None) -> Path
         raise click.UsageError(f"There is no home for runs ({error}): name a folder with --home.", ctx) from None
 
 
+def _store(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is None:
+        return ""
+    from kade2kfp.cluster.kfp.where import url_of
+
+    try:
+        return url_of(value, "the address of the store")
+    except CannotDoError as error:
+        raise click.BadParameter(f"{error}, {error.help}", ctx, param) from None
+
+
 home_option = click.option(
     "--home",
     metavar="DIR",
     callback=_home,
-    help=f"Where runs are kept; else ${HOME_VARIABLE}, else kade2kfp below $XDG_DATA_HOME or ~/.local/share.",
+    help=f"Where runs are kept; else ${HOME_VARIABLE}.\n\nElse kade2kfp below $XDG_DATA_HOME or ~/.local/share.",
 )
 """`--home DIR`; the command gets `home: Path`, absolute."""
+
+
+def home_words(home: Path) -> tuple[str, ...]:
+    """What leads another command to the runs of this home: nothing where it looks there by itself."""
+    try:
+        return () if home == default_home() else ("--home", str(home))
+    except (OSError, RuntimeError):
+        return ("--home", str(home))
+
+
 store_option = click.option(
     "--store",
     metavar="URL",
-    default="",
-    help="On a cluster: the object store of the artifacts; else $AWS_ENDPOINT_URL, else what KFP itself uses.",
+    callback=_store,
+    help="On a cluster: the object store of the artifacts.\n\nElse $AWS_ENDPOINT_URL, else what KFP itself uses.",
 )
 """`--store URL`; the command gets `store: str`, empty where it was not given."""
 run_argument = click.argument("run", metavar="RUN")

@@ -50,7 +50,7 @@ _HEAD = ("RUN", "PIPELINE", "STATE", "TASKS", "STARTED", "TOOK")
 @kfp_options
 @click.pass_context
 def command(ctx: click.Context, pipeline: str | None, limit: int, output: str, home: Path, place: Place) -> None:
-    """List the runs on this machine or on a cluster, the newest first, or remove some of this machine's.
+    """List the runs on this machine or on a cluster, the newest first; or remove some.
 
     One that is `interrupted` lost what carried it out: `kade2kfp rerun` finishes it.
     """

@@ -42,12 +42,12 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
 @click.command("prune", epilog=_EXAMPLES)
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Spare the newest N.")
 @click.option(
-    "--older-than", callback=_seconds, metavar="TIME", help="Only runs that ended as long ago: `12h`, `7d`, `1d12h`."
+    "--older-than", callback=_seconds, metavar="TIME", help="Only runs that ended as long ago: `7d`, `1d12h`."
 )
 @click.option("--pipeline", metavar="NAME", help="Only runs of that pipeline; --keep counts them alone.")
 @click.option("--all", "all_", is_flag=True, help="All runs.")
 @click.option("--cache", is_flag=True, help="Empty the cache: each step runs again.")
-@click.option("--environments", is_flag=True, help="Remove the Python environments: the next run makes them anew.")
+@click.option("--environments", is_flag=True, help="Remove the Python environments.\n\nThe next run makes them anew.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @home_option

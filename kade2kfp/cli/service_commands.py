@@ -117,7 +117,9 @@ def logging(kind: Kind) -> click.Command:
     )
     @run_argument
     @task_argument
-    @click.option("--lines", type=click.IntRange(1, 100_000), default=100, show_default=True, metavar="N")
+    @click.option(
+        "--lines", type=click.IntRange(1, 100_000), default=100, show_default=True, metavar="N", help="Only the last N."
+    )
     @where_options
     def command(run: str, task: str | None, lines: int, where: Where) -> None:
         services = shared.services_of(where)

@@ -28,6 +28,15 @@ Examples:
   kade2kfp show last train
   kade2kfp show last --html run.html
   kade2kfp show 3f2a91 --cluster
+
+The JSON has `id`, `name`, `pipeline`, `slug`, `document`, `status` (running, succeeded, failed, cancelled or interrupted),
+`started`, `ended` (seconds since 1970, or null), `engine`, `parameters`, `steps`, `note`, `outcome` (how all but the exit task
+ended) and `version` (1).
+
+A step has `name`, `task`, `display_name`, `type`, `status` (waiting, running, succeeded, cached, reused, failed, skipped,
+not-taken or cancelled), `after` (names of steps), `started`, `ended`, `attempts` (`number`, `log`, `started`, `ended`,
+`exit_code`), `outputs`, `metrics`, `artifacts` (`name`, `path`, `kind`, `type`, `stored`, `files`, `size`, `digest`), `failure`
+(`code`, `message`, `help`, `tail`; or null) and `note`. Its other fields are of use to kade2kfp alone.
 """
 
 
@@ -51,10 +60,10 @@ class Origin:
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How it is written; json is the run's state as it is stored.",
+    help="How it is written.\n\njson is the run's state as it is stored.",
 )
 @click.option(
-    "--html", metavar="FILE", help="Write the run as one page that needs no network; `-` for standard output."
+    "--html", metavar="FILE", help="Write the run as one page.\n\nIt needs no network; `-` is standard output."
 )
 @home_option
 @kfp_options

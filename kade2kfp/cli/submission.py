@@ -14,6 +14,7 @@ import click
 from kade2kfp.api import Checked, also, compile
 from kade2kfp.checks.schedule import cron_problem
 from kade2kfp.cli.common import failed, folder_of, read, show, values
+from kade2kfp.cli.rules import RulesChoice, rules_for
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import Diagnostic
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kade2kfp.cluster.kfp.schedule import Timing
 
 MAX_INPUT = 16 * 1024 * 1024
+NO_CHOICE = RulesChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def content(
     params_file: str | None,
     *,
     output: str,
+    choice: RulesChoice = NO_CHOICE,
     werror: bool = False,
     scheduled: bool = False,
     complete: bool = True,
@@ -61,16 +64,18 @@ def content(
         pairs: NAME=VALUE, which count for more than `params_file`.
         params_file: a JSON or YAML file of values.
         output: how diagnostics are written, text or json.
+        choice: which team's rules hold.
         werror: let warnings count as errors.
         scheduled: the values of the document's `schedule` count too, for less than all others.
         complete: every parameter has to have a value.
     """
+    rules = rules_for(file, choice)
     source = read(file)
     own = _of_schedule(source) if scheduled else {}
-    given = own | _of_file(params_file, file) | values(source, pairs)
-    compiled = compile(source, folder=folder_of(file), values=given)
+    given = own | _of_file(params_file, file) | values(source, pairs, "--param")
+    compiled = compile(source, folder=folder_of(file), values=given, rules=rules)
     checked = _all_given(compiled.checked, given) if complete else compiled.checked
-    if compiled.yaml is None or failed(checked.diagnostics, werror=werror):
+    if compiled.yaml is None or failed(checked.diagnostics, werror=werror or rules.werror):
         show([(source, checked.diagnostics)], output, stream_is_out=output == "json")
         ctx.exit(1)
     if found := warnings(list(checked.diagnostics)):
@@ -79,7 +84,7 @@ def content(
     if given:
         from kade2kfp.cluster.kfp.content import same_but_defaults
 
-        plain = compile(source, folder=folder_of(file)).yaml
+        plain = compile(source, folder=folder_of(file), rules=rules).yaml
         if plain is not None and same_but_defaults(plain, ir):
             ir = plain
     plan, analysis = compiled.checked.plan, compiled.checked.analysis

@@ -12,6 +12,7 @@ import click
 
 from kade2kfp.cli.common import werror_option
 from kade2kfp.cli.kfp import Place, cluster_options
+from kade2kfp.cli.rules import RulesChoice, config_options
 from kade2kfp.cli.runs import home_option
 from kade2kfp.cli.streams import out, say
 from kade2kfp.cli.submission import Content, content, timing_of
@@ -31,6 +32,18 @@ Examples:
   kade2kfp submit pipeline.json --param seed=7 --follow
   kade2kfp submit pipeline.json --schedule '0 3 * * 1-5'
   kade2kfp submit pipeline.json --dry-run --kfp-context prod
+
+Exit codes: 1 the document is wrong or something that is named is not there, 3 the cluster or, with --wait, the run failed,
+124 --timeout is over and the run goes on.
+
+The JSON has `pipeline`, `version` and `experiment`, each with `name`, `id` and `new` (whether it was made now), and `run`
+(`id`, `name`, `url`, `resumed`: whether it had been started before; with --wait or --follow `status`). With --schedule it has
+`schedule` in place of `run`: `name`, `id`, `cron` or `everySeconds`, `catchup`, `maxConcurrency`, `done` (made, kept or
+replaced) and `off`.
+
+With --dry-run it has `dryRun`, `kfp` (its version), `namespace`, `pipeline`, `version` and `experiment` (`id` is null where
+`new` is true), `schedule` as far as it is known, `parameters`, `needs` (`need`, `state`: there, missing or unknown, `reason`,
+`tasks`) and, where needs cannot be looked for, `needsProblem`. The exit code is 1 where one is missing.
 """
 _EXPERIMENTS = ("KF_PIPELINES_OVERRIDE_EXPERIMENT_NAME", "KF_PIPELINES_DEFAULT_EXPERIMENT_NAME")
 
@@ -60,24 +73,30 @@ def _account(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 @click.option(
     "--param", "--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter's value. May be repeated."
 )
-@click.option("--params-file", metavar="FILE", help="JSON or YAML with parameters' values; --param counts for more.")
-@click.option("--experiment", metavar="NAME", callback=_name, help="Where the run is listed; else `Default`.")
-@click.option("--run-name", metavar="NAME", callback=_name, help="What the run, or the schedule, is called.")
-@click.option("--service-account", metavar="NAME", callback=_account, help="What the pods run as; else KFP's own.")
-@click.option("--cache/--no-cache", default=True, help="--no-cache: run every step anew.")
+@click.option("--params-file", metavar="FILE", help="JSON or YAML with parameters' values.\n\n--param counts for more.")
 @click.option("--wait", is_flag=True, help="Wait until the run has ended; 3 if it failed.")
 @click.option("--follow", is_flag=True, help="The same, and show its tasks meanwhile.")
-@click.option("--timeout", callback=_seconds, metavar="TIME", help="Wait no longer, such as `2h`; then exit with 124.")
+@click.option(
+    "--timeout", callback=_seconds, metavar="TIME", help="Wait no longer, such as `2h`.\n\nThe exit code is 124 then."
+)
 @click.option(
     "--schedule",
     is_flag=False,
     flag_value="",
     metavar="[WHEN]",
-    help="No run now, but at these times: cron or a duration; without WHEN the document's `schedule`.",
+    help="Not now, but at these times.\n\nWHEN is cron or a duration; without it the document's `schedule` counts.",
 )
-@click.option("--cluster-timezone", metavar="ZONE", help="The time zone that KFP is set to for schedules; else UTC.")
-@click.option("--dry-run", is_flag=True, help="Say what would be made and what is there, and make nothing.")
-@click.option("--no-check", is_flag=True, help="Do not look first whether claims, secrets and config maps exist.")
+@click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
+@click.option("--run-name", metavar="NAME", callback=_name, help="What the run, or the schedule, is called.")
+@click.option("--experiment", metavar="NAME", callback=_name, help="Where the run is listed; else `Default`.")
+@click.option("--cache/--no-cache", default=True, help="--no-cache runs every step anew.")
+@click.option("--service-account", metavar="NAME", callback=_account, help="What the pods run as; else KFP's own.")
+@click.option("--cluster-timezone", metavar="ZONE", help="The time zone of KFP's schedules; else UTC.")
+@click.option(
+    "--no-check",
+    is_flag=True,
+    help="Do not look first whether what is needed exists.\n\nThat is claims, secrets and config maps.",
+)
 @home_option
 @click.option(
     "--output",
@@ -87,6 +106,7 @@ def _account(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     help="json: what was made, for machines.",
 )
 @werror_option
+@config_options
 @cluster_options
 @click.pass_context
 def command(
@@ -108,9 +128,10 @@ def command(
     home: Path,
     output: Output,
     werror: bool,
+    choice: RulesChoice,
     place: Place,
 ) -> None:
-    """Start a run of a pipeline on Kubeflow: compiled, uploaded where its content is new, and started once.
+    """Start a run of a pipeline on Kubeflow; compile it, and upload it if it is new.
 
     Cut off and repeated within an hour, the same command takes up the run that it has started.
     """
@@ -119,7 +140,9 @@ def command(
         raise click.UsageError("--timeout says how long --wait or --follow last.")
     if lasting and (schedule is not None or dry_run):
         raise click.UsageError("There is no run to wait for with --schedule or --dry-run.")
-    found = content(ctx, file, pairs, params_file, output=output, werror=werror, scheduled=schedule is not None)
+    found = content(
+        ctx, file, pairs, params_file, output=output, choice=choice, werror=werror, scheduled=schedule is not None
+    )
     timing = timing_of(found.analysis, schedule, cluster_timezone) if schedule is not None else None
     wanted = _submission(found, cache, experiment, run_name, service_account)
     with place.kfp() as kfp:

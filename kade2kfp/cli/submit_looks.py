@@ -98,7 +98,8 @@ def _schedule_state(
 
 
 def _look(place: Place, kfp: Kfp, found: Content, wanted: Submission) -> list[Looked]:
-    from kade2kfp.cluster.kfp.needs import Need, look, needs_of
+    from kade2kfp.cluster.kfp.needs import look
+    from kade2kfp.plan.needs import Need, needs_of
 
     needs = needs_of(found.plan, found.parameters)
     if wanted.service_account:

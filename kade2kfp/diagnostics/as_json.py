@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kade2kfp.diagnostics.model import Diagnostic, Related, Span, pointer_text
-from kade2kfp.diagnostics.severity import errors, severity, warnings
+from kade2kfp.diagnostics.model import Diagnostic, Related, Severity, Span, pointer_text
+from kade2kfp.diagnostics.most import counted
+from kade2kfp.diagnostics.severity import severity
 
 
-def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """One object with the diagnostics and their numbers, as text that ends in a newline. It is ASCII only."""
+def as_json(diagnostics: Iterable[Diagnostic], every: Mapping[Severity, int] | None = None) -> str:
+    """One object with the diagnostics and their numbers, as text that ends in a newline. It is ASCII only.
+
+    `every` counts those too that are not among them; `leftOut` is how many those are.
+    """
     rows = list(diagnostics)
-    whole = {"diagnostics": [_row(one) for one in rows], "errors": errors(rows), "warnings": warnings(rows)}
-    return json.dumps(whole, indent=2) + "\n"
+    counts = counted(rows) if every is None else every
+    whole: dict[str, Any] = {
+        "diagnostics": [_row(one) for one in rows],
+        "errors": counts.get(Severity.ERROR, 0),
+        "warnings": counts.get(Severity.WARNING, 0),
+    }
+    left_out = sum(counts.values()) - len(rows)
+    return json.dumps(whole | ({"leftOut": left_out} if left_out else {}), indent=2) + "\n"
 
 
 def _row(one: Diagnostic) -> dict[str, Any]:

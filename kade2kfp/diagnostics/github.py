@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from kade2kfp.diagnostics.escape import terminal
-from kade2kfp.diagnostics.model import Diagnostic, Severity, Span
+from kade2kfp.diagnostics.escape import brief
+from kade2kfp.diagnostics.model import STDIN, Diagnostic, Severity, Span
 from kade2kfp.diagnostics.severity import severity
 
 # GitHub's words; it shows ten of each in a step, the first ones.
@@ -38,7 +38,7 @@ def annotation(word: str, rows: Iterable[str], file: str, *, title: str, span: S
         if span.line == span.end_line:
             properties |= {"col": str(span.column), "endColumn": str(span.end_column)}
     pairs = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
-    text = "\n".join(map(terminal, rows))
+    text = "\n".join(map(brief, rows))
     return f"::{word} {pairs}::{text.translate(_DATA)}\n"
 
 
@@ -54,7 +54,7 @@ def _rows(one: Diagnostic) -> Iterator[str]:
 def _in_repository(file: str) -> str:
     """A file's name as GitHub knows it, from the root of the repository that is checked out, wherever we are called."""
     root = os.environ.get("GITHUB_WORKSPACE")
-    if not root or file.startswith("<"):
+    if not root or file == STDIN:
         return file
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(root))
     return file if relative.startswith("..") else relative

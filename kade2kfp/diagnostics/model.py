@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+STDIN = "<stdin>"
+"""What diagnostics call standard input."""
 Pointer = tuple[str | int, ...]
 """The way to a value of the document: `("tasks", 2, "env", 0, "name")`."""
 

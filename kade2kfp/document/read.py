@@ -20,6 +20,7 @@ from kade2kfp.document.shape import diagnostics, missing, misspelt, pruned
 from kade2kfp.document.shared import File, Gate, Retry, Task, TaskVolume
 from kade2kfp.document.suggest import closest, did_you_mean
 from kade2kfp.document.types import kind_of
+from kade2kfp.document.versions import OLDER_VERSIONS
 from kade2kfp.source import Object, Source
 
 M = TypeVar("M", bound=Model)
@@ -79,11 +80,16 @@ class Document:
 
     def is_torn(self, *places: Pointer) -> bool:
         """Whether something at or below one of the places was left out."""
-        return any(torn[: len(place)] == place for torn in self.torn for place in places)
+        return any(place in self._above_torn for place in places)
 
     def task(self, id_: str) -> Task | None:
         """The first task of that id."""
         return self._by_id.get(id_)
+
+    @cached_property
+    def _above_torn(self) -> frozenset[Pointer]:
+        """What was left out, and all that it lies in: thousands of tasks ask for it, each of which may be torn."""
+        return frozenset(torn[:length] for torn in self.torn for length in range(len(torn) + 1))
 
     @cached_property
     def _by_id(self) -> Mapping[str, Task]:
@@ -151,7 +157,7 @@ def _can_stand_in(error: Any, stand_ins: Mapping[str, object] | None) -> bool:
 def read(source: Source, task_types: Iterable[type[Task]]) -> tuple[Document | None, list[Diagnostic]]:
     """The document that a source holds, and all that is wrong with its shape.
 
-    Returns no document only where the source has no object at its top.
+    Returns no document only where the source has no object at its top, or one of an older version: of that nothing else is said.
     """
     types = {_type_name(model): model for model in task_types}
     if not isinstance(source.root, Object):
@@ -160,6 +166,10 @@ def read(source: Source, task_types: Iterable[type[Task]]) -> tuple[Document | N
         _owners(types), [], {kind: set() for kind in ("tasks", "parameters", "volumes", "arrows")}, set(), set()
     )
     root = source.root
+    version = root.get("apiVersion")
+    if isinstance(version, str) and version in OLDER_VERSIONS:
+        help_ = f"`kade2kfp upgrade FILE` writes the document anew as `{API_VERSION}`"
+        return None, [Diagnostic("K110", f"the version `{version}` is an older one", ("apiVersion",), help_)]
     stand_ins = {"apiVersion": API_VERSION, "name": "pipeline", "tasks": []}
     envelope = reader.read(Envelope, root, (), stand_ins=stand_ins)
     if envelope is None:

@@ -161,6 +161,8 @@ def _translate(error: Any, model: type[Model], at: Pointer, owners: Mapping[str,
             help_ = f"write it without quotes: {value}"
         elif kind == "list_type" and isinstance(value, dict) and name == "`env`":
             help_ = 'write it as Kubernetes does: [{"name": "EPOCHS", "value": "20"}]'
+        elif kind in ("dict_type", "model_type", "model_attributes_type"):
+            help_ = _as_object(str(loc[-1]), value)
         if kind == "list_type" and isinstance(value, str):
             words = json.dumps(value.split() if loc[-1] in ("command", "args") else [value], ensure_ascii=False)
             help_ = f"write each on its own: {words}" if len(words) < 100 else "write each on its own, in brackets"
@@ -192,6 +194,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _as_object(field: str, value: Any) -> str:
+    """How a value is written that other tools take as it stands; "" where nothing can be said."""
+    if field == "retry" and not isinstance(value, bool) and re.fullmatch("[1-9][0-9]?", str(value)):
+        return f'write it as {{"limit": {value}}}'
+    return 'write it as {"items": [...]}' if field == "forEach" and isinstance(value, list) else ""
+
+
 def _words(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words if word) or "`true`, `false`"
 
@@ -211,7 +220,7 @@ _FIELDS = {
     "to": "toTask", "source": "fromTask", "target": "toTask",
 }  # fmt: skip
 _ADVICE = {
-    **dict.fromkeys(("dependsOn", "depends_on", "needs", "after", "runAfter", "upstream"), "draw an arrow: that is how one task comes after another"),
+    **dict.fromkeys(("dependsOn", "depends_on", "depends", "needs", "after", "runAfter", "upstream"), "draw an arrow: that is how one task comes after another"),
     **dict.fromkeys(("inputs", "input", "artifacts"), "what comes in is an arrow's `toPath`, or a reference such as `{{params.NAME}}`"),
     **dict.fromkeys(("gpu", "gpus", "accelerator"), 'write "resources": {"limits": {"nvidia.com/gpu": 1}}'),
     **dict.fromkeys(("cpu", "memory"), 'write "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}'),
@@ -224,11 +233,17 @@ def _unknown(field: str, model: type[Model] | None, owners: Mapping[str, Iterabl
     others = sorted(owners.get(field, ()))
     if field in _ADVICE and "id" in known and "type" in known:
         return _ADVICE[field]
+    if field in ("cpu", "memory") and {"requests", "limits"} <= known.keys():
+        return f"`{field}` stands in `requests` or `limits`"
+    if field in ("gpu", "gpus") and {"requests", "limits"} <= known.keys():
+        return 'write "limits": {"nvidia.com/gpu": 1}'
     if _FIELDS.get(field) in known and not others:
         return f"did you mean `{_FIELDS[field]}`?"
     match = closest(field, known)
     if others and not (match and match.casefold() == field.casefold()):
-        return f"`{field}` belongs to {' and '.join(others)}"
+        near = closest(field, known, cutoff=0.9)
+        belongs = f"`{field}` belongs to {' and '.join(others)}"
+        return f"did you mean `{near}`? {belongs}" if near else belongs
     if match:
         return f"did you mean `{match}`?"
     return (

@@ -100,9 +100,18 @@ def _quantity(value: Any) -> Any:
             "K107",
             "{value} is not a quantity",
             value=shown,
-            help="write it as Kubernetes does: `500m`, `2`, `512Mi`, `1.5Gi`",
+            help=f"{_bytes(text)} as Kubernetes does: `500m`, `2`, `512Mi`, `1.5Gi`",
         )
     return text
+
+
+def _bytes(text: str) -> str:
+    """The beginning of a help: what was probably meant by `4GB` or `512 MiB`, where it is that."""
+    short = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([kKmMgGtT])(i?)([bB]?)", text)
+    if short is None or (short[2] == "m" and not short[4]):  # `m` alone is a thousandth
+        return "write it"
+    unit = "k" if short[2] in "kK" and not short[3] else short[2].upper()
+    return f"did you mean `{short[1]}{unit}{short[3]}`? Write it"
 
 
 def number_text(value: float) -> str:

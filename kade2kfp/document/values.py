@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from functools import cache
@@ -162,6 +163,24 @@ def run_time_problem(value: Any) -> str:
                     if bad == "\0"
                     else f"it holds `{bad}`, which {who} would replace"
                 )
+    return ""
+
+
+def no_json(value: object) -> str:
+    """Why a program's value is none of JSON's; empty if it is one, or a number that is not finite, which others tell."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):  # another type, or it holds itself
+        return "JSON cannot hold it"
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            if not all(isinstance(key, str) for key in one):
+                return "a key in it is no text"
+            stack += one.values()
+        elif isinstance(one, list | tuple):
+            stack += one
     return ""
 
 

@@ -86,9 +86,18 @@ class _Unit:
     columns: int = 1
 
 
-def layout(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, pack: int = 10) -> Layout:
+def layout(
+    nodes: Sequence[Node],
+    edges: Sequence[tuple[str, str]],
+    *,
+    pack: int = 10,
+    apart: tuple[float, float] = (40, 110),
+    settle: int = 0,
+) -> Layout:
     """Place nodes so that edges lead from left to right; `pack` is the fewest boxes for a frame (0: no frames).
 
+    `apart` is how far two layers are from each other at least, and at most, where many edges run between them;
+    `settle` for how many turns more each node moves to the middle of its neighbours.
     Edges that name no node, or one node twice, are left out; where edges form a cycle, some lead back.
     Raises ValueError where two nodes have one id.
     """
@@ -114,8 +123,8 @@ def layout(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, pack: int
     sweeps = 12 if len(short) <= 2 * _MANY else 2
     layers = ordered(first_order(layer_of, short), short, sweeps)
     heights = [unit.height for unit in units] + [0.0] * (len(layer_of) - len(units))
-    middle = rows(layers, short, heights)
-    left, right = _columns(layers, units, short, layer_of)
+    middle = rows(layers, short, heights, settle)
+    left, right = _columns(layers, units, short, layer_of, apart)
     width = right[-1]
 
     placed: dict[int, Placed] = {}
@@ -221,7 +230,11 @@ def _lanes(
 
 
 def _columns(
-    layers: list[list[int]], units: Sequence[_Unit], short: Sequence[tuple[int, int]], layer_of: Sequence[int]
+    layers: list[list[int]],
+    units: Sequence[_Unit],
+    short: Sequence[tuple[int, int]],
+    layer_of: Sequence[int],
+    apart: tuple[float, float],
 ) -> tuple[list[float], list[float]]:
     """The left and right side of each layer; the more arrows between two layers, the farther they are apart."""
     crowd = [0] * len(layers)
@@ -232,5 +245,5 @@ def _columns(
         left.append(x)
         x += math.ceil(max((units[one].width for one in layer if one < len(units)), default=0.0))
         right.append(x)
-        x += min(40 + 2 * crowd[number], 110)
+        x += min(apart[0] + 2 * crowd[number], apart[1])
     return left, right

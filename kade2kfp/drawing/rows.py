@@ -12,10 +12,13 @@ GAP = 14.0
 _LANE = 9.0  # between an arrow that passes a layer and what is beside it
 
 
-def rows(layers: list[list[int]], short: Sequence[tuple[int, int]], heights: list[float]) -> list[float]:
+def rows(
+    layers: list[list[int]], short: Sequence[tuple[int, int]], heights: list[float], settle: int = 0
+) -> list[float]:
     """The y of each node's middle: near to its neighbours', in the layer's order, none over another.
 
-    `short` are the edges, which join neighbouring layers. What has no height is a lane, where an arrow passes.
+    `short` are the edges, which join neighbouring layers. What has no height is a lane, where an arrow passes. In the
+    last `settle` turns each box looks at its neighbours on both sides.
     """
     before, after = neighbours(len(heights), short)
     middle = [0.0] * len(heights)
@@ -29,19 +32,21 @@ def rows(layers: list[list[int]], short: Sequence[tuple[int, int]], heights: lis
         for one, at in zip(layer, offset, strict=True):
             middle[one] = at - offset[-1] / 2
     turns = list(zip(layers, offsets, strict=True))
-    for sweep in range(8):
+    beside = [[*one, *other] for one, other in zip(before, after, strict=True)]
+    for sweep in range(8 + settle):
         for layer, offset in turns if sweep % 2 == 0 else turns[::-1]:
-            near = before if sweep % 2 == 0 else after
+            side = before if sweep % 2 == 0 else after
+            near = {one: beside[one] if sweep >= 8 and heights[one] else side[one] for one in layer}
             wanted = [sum(middle[o] for o in near[n]) / len(near[n]) if near[n] else middle[n] for n in layer]
             # Lanes weigh more, so that long arrows are straight.
             weights = [(1.0 if heights[one] else 6.0) * (1 if near[one] else 0.2) for one in layer]
-            for one, at in zip(layer, _nearest(wanted, offset, weights), strict=True):
+            for one, at in zip(layer, nearest(wanted, offset, weights), strict=True):
                 middle[one] = at
     top = min(middle[one] - heights[one] / 2 for one in range(len(middle)))
     return [one - top for one in middle]
 
 
-def _nearest(wanted: list[float], offset: list[float], weights: list[float]) -> list[float]:
+def nearest(wanted: list[float], offset: list[float], weights: list[float]) -> list[float]:
     """Positions nearest to the wanted ones (least squares) that are as far apart as the offsets are, or farther.
 
     That is isotonic regression of wanted - offset, by pooling adjacent violators.

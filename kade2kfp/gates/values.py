@@ -25,15 +25,15 @@ _EXAMPLES: dict[str, tuple[Json, ...]] = {
 }
 
 
-def split(pair: str) -> tuple[str, str]:
-    """Name and text of NAME=VALUE. Raises ValueError with a sentence for the user."""
+def split(pair: str, option: str = "--set") -> tuple[str, str]:
+    """Name and text of NAME=VALUE, which an option has. Raises ValueError with a sentence for the user."""
     name, equals, text = pair.partition("=")
     if not equals or not name:
-        raise ValueError(f"'{_cut(pair)}' is not NAME=VALUE, such as --set seed=7")
+        raise ValueError(f"'{_cut(pair)}' is not NAME=VALUE, such as {option} seed=7")
     return name, text
 
 
-def typed(name: str, type_: str, text: str) -> Any:
+def typed(name: str, type_: str, text: str, option: str = "--set") -> Any:
     """The value that is typed: JSON for the types that need it, else the text itself.
 
     Raises ValueError, with a sentence for the user, where the text is not JSON. Whether it is of the type is for
@@ -45,7 +45,7 @@ def typed(name: str, type_: str, text: str) -> Any:
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         example = {"array": "'[1, 2]'", "object": "'{\"a\": 1}'", "boolean": "true"}.get(type_, "7")
-        message = f"'{_cut(text)}' is not JSON, and `{name}` is of type {type_}: write --set {name}={example}"
+        message = f"'{_cut(text)}' is not JSON, and `{name}` is of type {type_}: write {option} {name}={example}"
         raise ValueError(message) from None
 
 

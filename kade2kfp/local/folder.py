@@ -100,7 +100,7 @@ def find(home: Path, wanted: str) -> Run | str:
     """The run that `wanted` means: a name or a part of one, an id, or `last`; else a sentence that says why not."""
     runs = all_runs(home)
     if not runs:
-        return f"there are no runs below {home}"
+        return f"there are no runs below {home}; `kade2kfp run pipeline.json` starts one"
     if wanted == "last":
         return runs[0]
     exact = [run for run in runs if wanted in (run.name, run.state.id if run.state else "")]

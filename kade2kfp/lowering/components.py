@@ -22,9 +22,9 @@ from kade2kfp.lowering.values import (
     artifact_channel,
     channel,
     input_names,
-    joined_again,
     whole,
 )
+from kade2kfp.plan.added import joined_again
 from kade2kfp.steps import quantity
 from kade2kfp.steps.command import container_command, plain_env
 from kade2kfp.steps.model import Import, Step
@@ -54,7 +54,7 @@ def step_task(step: Step, graph: Graph) -> Any:
     # The SDK's compiler sees which values the image and the resources are made from, but does not wait for them.
     task.register_pipeline_channels([channel(source, graph) for source in sources(_pod_texts(step))])
     # What comes from the cache starts no launcher.
-    return task.set_caching_options(step.cache_key is not None and not joined_again(step.within, graph))
+    return task.set_caching_options(step.cache_key is not None and not joined_again(step.within, graph.plan))
 
 
 def import_task(node: Import, graph: Graph) -> Any:

@@ -16,7 +16,8 @@ from kfp.dsl import graph_component, pipeline_channel, pipeline_task, structures
 from kade2kfp.lowering.pod import configure
 from kade2kfp.lowering.text import display, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
-from kade2kfp.lowering.values import End, Graph, Surface, artifact_channel, called, channel, joined_again, unique_names
+from kade2kfp.lowering.values import End, Graph, Surface, artifact_channel, called, channel, unique_names
+from kade2kfp.plan.added import joined_again
 from kade2kfp.steps.model import Choice, Join, Loop, Node, Step
 from kade2kfp.steps.parts import Branch, ClaimMount, Iteration, Operand, Within
 from kade2kfp.steps.sources import Constant, Item, Output, RunInfo, Source, Type, sources
@@ -138,7 +139,7 @@ def _branches(choice: Choice, kinds: Mapping[str, Type], graph: Graph, build: Bu
     if len(sides) > 1:
         with dsl.Else(name=sides[1]):
             build((*choice.within, Branch(choice.name, sides[1])), graph)
-    elif joined_again(choice.within, graph):
+    elif joined_again(choice.within, graph.plan):
         with dsl.Else(name=next(side for side in _SIDES if side not in sides)):
             _pass(choice, graph)
     return {join.name: _one_of(join, graph) for join in choice.joins}

@@ -137,7 +137,7 @@ def _collecting(loop: Loop, end: str, given: dict[str, Any], graph: Graph, confi
     )
     task = pipeline_task.PipelineTask(component, given, execution_caching_default=True)
     task.set_display_name(display(step.display_name))
-    task.set_caching_options(False)  # see joined_again
+    task.set_caching_options(False)  # see joined_again in plan/added.py
     configure(task, step, graph)
     return task
 

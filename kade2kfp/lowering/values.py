@@ -18,7 +18,7 @@ from kade2kfp.lowering.text import CannotLowerError, plain
 from kade2kfp.lowering.types import artifact_type, parameter_type
 from kade2kfp.steps.command import plain_env
 from kade2kfp.steps.model import Choice, CollectedValue, Import, Loop, Node, Plan, Step
-from kade2kfp.steps.parts import ArtifactOutput, ArtifactType, Branch, EnvValue, Within
+from kade2kfp.steps.parts import ArtifactOutput, ArtifactType, EnvValue
 from kade2kfp.steps.sources import Arrived, Constant, Item, Output, Param, RunInfo, Source, Text, literal, sources
 
 IMPORTED = "artifact"
@@ -195,21 +195,6 @@ def channel(source: Source, graph: Graph) -> Any:
         case Item(item) if graph.item:
             return graph.item(item)
     raise CannotLowerError(f"not carried yet: {source}")
-
-
-def joined_again(within: Within, graph: Graph) -> bool:
-    """Whether what is in these branches and loops must end by a launcher: one of them is joined with another side.
-
-    KFP's driver takes the output of the branch whose DAG is COMPLETE (backend/src/v2/driver/resolve.go, GetProducerTask), and
-    only a launcher makes it that (component/launcher_v2.go; metadata/client.go, UpdateDAGExecutionsState).
-    """
-    around = {one.choice if isinstance(one, Branch) else one.loop for one in within}
-    joining = (
-        node.joins if isinstance(node, Choice) else node.collects
-        for node in graph.plan.nodes
-        if isinstance(node, Choice | Loop) and node.name in around
-    )
-    return any(joining)
 
 
 def artifact_channel(end: End, type_: ArtifactType, graph: Graph) -> Any:

@@ -8,6 +8,7 @@ from kfp import dsl, kubernetes
 
 from kade2kfp.lowering.text import plain
 from kade2kfp.lowering.values import Graph, object_name
+from kade2kfp.plan.added import prepare_name
 from kade2kfp.steps.model import Claim, CreatedClaim, Plan, Step
 from kade2kfp.steps.parts import ClaimMount, EmptyDirMount, SecretMount, Security
 from kade2kfp.steps.quantity import size
@@ -90,7 +91,7 @@ def prepare_step(plan: Plan) -> Step | None:
         return None
     return Step(
         task="",
-        name=_free_name(plan),
+        name=prepare_name(plan),
         display_name="Prepare volumes",
         type="prepare",
         image=(plan.toolbox_image,),
@@ -119,15 +120,6 @@ def _mounts(node: object, claim: Claim, *, in_run: bool = False) -> bool:
     return any(
         isinstance(mount, ClaimMount) and mount.claim == claim.id and (mount.in_run or not in_run) for mount in mounts
     )
-
-
-def _free_name(plan: Plan) -> str:
-    names = {node.name for node in plan.nodes}
-    name, number = "prepare-volumes", 1
-    while name in names or f"{name}-driver" in names:
-        number += 1
-        name = f"prepare-volumes-{number}"
-    return name
 
 
 def _claim_name(mount: ClaimMount, graph: Graph) -> Any:

@@ -36,11 +36,13 @@ class Source:
     """A file that was read. Spans are found when they are first asked for: a document without mistakes needs none."""
 
     file: str
-    text: str
-    root: object = MISSING
+    text: str = field(repr=False)
+    root: object = field(default=MISSING, repr=False)
     diagnostics: tuple[Diagnostic, ...] = ()
     scanned: Places | None = field(default=None, repr=False)
     """The places, where reading has found them already; else the text has no mistake, and they are sought in it."""
+    folder: str | None = None
+    """The folder that the file lies in; None for a text in memory."""
 
     def span(self, pointer: Pointer, *, on_key: bool = False, within: tuple[int, int] | None = None) -> Span | None:
         """Where the value at a pointer stands.

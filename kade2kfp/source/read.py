@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from kade2kfp.diagnostics.model import Diagnostic
@@ -47,9 +48,13 @@ def read_file(path: str | Path) -> Source:
     """Read a document from a file, which is refused unread where it is no file or too large.
 
     Returns:
-        The source, as `read_source` gives it; K001 and K008 say why a file was not read.
+        The source, as `read_source` gives it, with its folder; K001 and K008 say why a file was not read.
     """
     file = os.fspath(path)
+    return replace(_read(file), folder=os.path.dirname(file) or os.curdir)
+
+
+def _read(file: str) -> Source:
     try:
         # A device or a pipe may act or wait when it is opened: look first.
         status = os.stat(file)

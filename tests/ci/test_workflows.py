@@ -142,5 +142,6 @@ def test_hooks(tmp_path: Path, hook: dict[str, Any]) -> None:
     entry = f"{hook['entry']} {shlex.join(names)}"
     done = in_shell(here, entry)
     assert done.returncode == 0, done.stderr
-    (here / names[0]).write_text(json.dumps(HELLO | {"name": 1}), encoding="utf-8")
+    wrong = "{" if "fmt" in hook["id"] else json.dumps(HELLO | {"name": 1})  # fmt takes all that can be read
+    (here / names[0]).write_text(wrong, encoding="utf-8")
     assert in_shell(here, entry).returncode == 1

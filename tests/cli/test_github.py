@@ -79,7 +79,7 @@ def test_thousands_of_one_mistake_are_a_few_annotations(tmp_path: Path) -> None:
     write(tmp_path, HELLO | {f"field{number}": 1 for number in range(50)})
     ran = kade2kfp("validate", "pipeline.json", "--output-format", "github", cwd=tmp_path)
     assert ran.stdout.count(b"::error ") == 20
-    assert ran.stderr == b"50 errors\n"
+    assert ran.stderr == b"pipeline.json: and 30 more of K100\n50 errors\n"
 
 
 def test_files_are_named_from_the_root_of_the_checkout(tmp_path: Path) -> None:
@@ -93,3 +93,7 @@ def test_files_are_named_from_the_root_of_the_checkout(tmp_path: Path) -> None:
         assert f",file={file},".encode() in ran.stdout
     ran = kade2kfp("validate", "-", "--output-format", "github", cwd=root, stdin=b"{", env=env)
     assert b",file=<stdin>," in ran.stdout
+    (root / "<name>.json").write_text("{")
+    env = {"GITHUB_WORKSPACE": os.fspath(tmp_path)}
+    ran = kade2kfp("validate", "<name>.json", "--output-format", "github", cwd=root, env=env)
+    assert b",file=repository/<name>.json," in ran.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,27 +12,86 @@ import pytest
 
 import kade2kfp as package
 from kade2kfp import cli
+from kade2kfp.cli.declared import about, arguments_of
+from kade2kfp.cli.help import in_full
 
+from . import walk
 from .command import HELLO, environment, kade2kfp, no_bug, write
 
 TOP = Path(__file__).parents[2]
 
 
-GATES = ("gates", "resume", "reject", "open", "ssh")
+COMMANDS = walk.commands()
 
 
-@pytest.mark.parametrize("words", [[], *([one] for one in ("compile", "validate", "schema", *GATES))], ids=" ".join)
-def test_help_fits_a_screen_and_has_an_example(tmp_path: Path, words: list[str]) -> None:
-    ran = kade2kfp(*words, "--help", cwd=tmp_path)
+@pytest.fixture(autouse=True)
+def _screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_fits_a_screen_and_has_an_example(words: str) -> None:
+    said = COMMANDS[words].get_help()
+    lines = said.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith(f"Usage: kade2kfp {words}")
+    examples = [line for line in lines if line.startswith("    kade2kfp ")]
+    assert examples
+    assert all(f" {words}" in line for line in examples)
+    assert "\b" not in said
+    assert "\\b" not in said
+    assert "--help-all" in said
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_names_every_option_and_the_whole_help_explains_it(words: str) -> None:
+    context = COMMANDS[words]
+    short, whole = context.get_help(), " ".join(in_full(context).split())
+    for option in walk.options(context):
+        assert re.search(rf"(?<![\w-])({'|'.join(option.opts)})(?![\w-])", short), option.opts
+        assert all(name in whole for name in option.opts + option.secondary_opts)
+        assert " ".join((option.help or "?").split()) in whole
+    for argument, text in arguments_of(context.command):
+        assert text, f"kade2kfp/cli/declared.py does not say what {argument} is"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_examples_are_command_lines(words: str) -> None:
+    examples = about(COMMANDS[words].command).examples
+    assert examples
+    for line in examples:
+        (call,) = [one for one in walk.calls(line) if " ".join(one).startswith(words)] or [[]]
+        assert call, line
+        meant = max((one for one in COMMANDS if f"{' '.join(call)} ".startswith(f"{one} ")), key=len)
+        command = COMMANDS[meant].command
+        with command.make_context(meant, call[len(meant.split()) :], parent=COMMANDS[meant].parent):
+            pass
+
+
+@pytest.mark.parametrize("words", ["", "compile", "runs prune", "serving list", "ssh", "submit"])
+def test_all_ways_to_ask_for_help_say_the_same(tmp_path: Path, words: str) -> None:
+    here = words.split()
+    ran = kade2kfp(*here, "--help", cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, b"")
     lines = ran.stdout.decode().splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    examples = [line for line in lines if line.startswith("    kade2kfp ")]
-    assert examples
-    assert all(" ".join(words) in line for line in examples)
-    assert "\\b" not in ran.stdout.decode()
-    assert kade2kfp(*words, "-h", cwd=tmp_path).stdout == ran.stdout
+    for other in ([*here, "-h"], ["help", *here], ["--help", *here], ["-h", *here]):
+        assert kade2kfp(*other, cwd=tmp_path).stdout == ran.stdout, other
+    if words:
+        assert ran.stdout.decode() == COMMANDS[words].get_help() + "\n"
+        assert b"Arguments" in kade2kfp("help", *here, "--help-all", cwd=tmp_path).stdout or words == "runs prune"
+
+
+@pytest.mark.parametrize("columns", ["1", "30", "64", "200"])
+def test_help_is_whole_on_any_terminal(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for words, context in COMMANDS.items():
+        said = context.get_help()
+        assert max(len(line) for line in said.splitlines() if not line.startswith("    kade2kfp ")) <= 80
+        assert "Examples:" in said, words
+        assert "Options:" in in_full(context)
 
 
 def test_every_command_is_in_the_help_once(tmp_path: Path) -> None:

@@ -298,15 +298,18 @@ def test_on_a_cluster_it_is_carried_on(tmp_path: Path, following: list[Any], say
     path.write_text(PROGRAM.format(python=sys.executable, folder=str(HERE), next=following))
     command = [sys.executable, str(path), "serving", "open", "iris", "endpoint", "-n", "x"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == b"http://127.0.0.1:1234/\n"
-        assert process.stderr.readline() == b"Ctrl-C ends it\n"
-        if says is None:
-            time.sleep(0.4)
-            assert process.poll() is None
-            process.send_signal(signal.SIGINT)
-        text, said = process.communicate(timeout=30)
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"http://127.0.0.1:1234/\n"
+            assert process.stderr.readline() == b"Ctrl-C ends it\n"
+            if says is None:
+                time.sleep(0.4)
+                assert process.poll() is None
+                process.send_signal(signal.SIGINT)
+            text, said = process.communicate(timeout=30)
+        finally:
+            process.kill()  # else one that does not end is waited for without end
     assert process.returncode == 0
     if len(following) > 2:
         assert b"endpoint has been started anew v2\n" in said

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import warm
 
 from .command import HELLO, KADE2KFP, WARNED, WRONG, environment, kade2kfp, no_bug, write
 
@@ -183,45 +181,6 @@ def test_a_hostile_document_harms_no_terminal(tmp_path: Path) -> None:
     assert not set("\x7f\x9b\u202e\u2066\u200f\u2028") & set(shown)
     assert "\n::error" not in shown
     assert "\\x1b]0;owned\\x07" in shown
-
-
-def on_a_terminal(folder: Path, *words: str, **env: str) -> bytes:
-    """What a terminal gets to see."""
-    ours, theirs = pty.openpty()
-    process = warm.Popen(
-        [*KADE2KFP, *words],
-        cwd=folder,
-        env=environment(TERM="xterm", **env),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while part := os.read(ours, 65536):
-            shown += part
-    except OSError:  # the end of a terminal whose other side is closed
-        pass
-    os.close(ours)
-    process.wait(60)
-    return shown
-
-
-def test_colours_on_a_terminal_are_ours_alone(tmp_path: Path) -> None:
-    hostile(tmp_path)
-    shown = on_a_terminal(tmp_path, "validate", "pipeline.json")
-    assert b"\x1b[1;31merror[" in shown
-    rest = shown.replace(b"\x1b[1;31m", b"").replace(b"\x1b[1m", b"").replace(b"\x1b[34m", b"").replace(b"\x1b[0m", b"")
-    rest = rest.replace(b"\x1b[1;33m", b"").replace(b"\x1b[1;36m", b"")
-    assert b"\x1b" not in rest
-    assert b"\x07" not in rest
-
-
-@pytest.mark.parametrize(("value", "plain"), [("1", True), ("0", True), ("", False)])
-def test_no_color(tmp_path: Path, value: str, plain: bool) -> None:
-    write(tmp_path, WRONG)
-    assert (b"\x1b" not in on_a_terminal(tmp_path, "validate", "pipeline.json", NO_COLOR=value)) is plain
 
 
 @pytest.mark.parametrize("line", ['exec "$@" 2>&-', 'exec "$@" 2>/dev/full', 'exec "$@" >&- 2>&- <&-'])

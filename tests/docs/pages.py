@@ -78,6 +78,11 @@ def blocks(text: str) -> list[Block]:
     ]
 
 
+def file_of(block: Block) -> str:
+    """The name of the file that a page shows whole, such as that of ```python train.py; empty where it is a part."""
+    return block.info[-1] if len(block.info) > 1 and "." in block.info[-1] else ""
+
+
 def calls(block: Block) -> Iterator[Call]:
     """The commands, which stand behind `$ `; all other lines are what the command before them prints."""
     command, shown, at = "", [], 0

@@ -5,6 +5,7 @@ KADE2KFP_REGEN=1 writes into the pages what their commands print now (and fails)
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -41,8 +42,8 @@ def test_commands_print_what_the_page_shows(page, tmp_path):
     groups: list[int] = []
     try:
         for block in pages.blocks(pages.read(page)):
-            if block.language == "json" and block.info[-1].endswith(".json"):
-                (here / block.info[-1]).write_text(block.text, encoding="utf-8")
+            if name := pages.file_of(block):
+                (here / name).write_text(block.text, encoding="utf-8")
             for call in pages.calls(block) if block.language == "console" else ():
                 code, printed = pages.run(call.command, here, groups)
                 assert code in (0, 1), f"{page}:{call.line}: $ {call.command}: exit code {code}\n{printed}"
@@ -164,3 +165,13 @@ def test_new_output_takes_the_place_of_the_old():
     text = pages.with_output(text, two, "new two\n")
     text = pages.with_output(text, one, "new one\n\n")
     assert text == "before\n```console\n$ one\nnew one\n$ two\nnew two\n```\nafter\n"
+
+
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if "```pycon" in pages.read(page)])
+def test_python_prints_what_the_page_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(pages.checkout(tmp_path))
+    session = "\n".join(block.text for block in pages.blocks(pages.read(page)) if block.language == "pycon")
+    test = doctest.DocTestParser().get_doctest(session, {}, page, page, 0)
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    assert runner.run(test, out=said.append).failed == 0, "".join(said)

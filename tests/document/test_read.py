@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -317,3 +318,15 @@ def test_any_value_in_any_field_is_read_or_said(type_: str, fields: dict[str, An
     assert brief(found) == brief(again)
     # A task goes only where nothing of it can be kept; one with wrong fields is mended.
     assert len(document.tasks) == 1
+
+
+def test_thousands_of_mistakes_are_no_burden() -> None:
+    document, _ = read_of(tasks=[{"id": "a", "type": "job", "image": "a:1", "comand": ["x"]}])
+    assert document.is_torn(("tasks", 0))
+    assert document.is_torn(("arrows",), ("tasks", 0, "comand"))
+    assert not document.is_torn(("tasks", 0, "image"))
+    assert not document.is_torn(("tasks", 0, "comand", 0))
+    # Each of the tasks asks whether something of it is among what is torn: by pairs that would take minutes.
+    many = replace(document, torn=frozenset(("tasks", number, "comand") for number in range(40_000)))
+    assert all(many.is_torn(("tasks", number)) for number in range(40_000))
+    assert not any(many.is_torn(("arrows", number)) for number in range(40_000))

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from kade2kfp import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/pipeline.json"))
 RESOURCES = sorted(
@@ -27,6 +29,8 @@ RESOURCES = sorted(
     for path in (ROOT / folder).rglob("*")
     if path.is_file() and not path.name.startswith(".") and "__pycache__" not in path.parts
 )
+MAN = f"kade2kfp-{__version__}.data/data/share/man/man1/kade2kfp.1"
+"""Where pip puts it into the environment's share/man (the wheel format's `data` scheme)."""
 
 
 def build(checkout: Path, target: Path, *kinds: str) -> Path:
@@ -127,7 +131,8 @@ def test_the_wheel_holds_the_package_the_resources_and_nothing_else(wheel: Path)
     }
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name and not name.endswith("/.keep")}
-        assert names == package | {f"kade2kfp/_resources/{name}" for name in RESOURCES}
+        assert names == package | {f"kade2kfp/_resources/{name}" for name in RESOURCES} | {MAN}
+        assert archive.read(MAN) == (ROOT / "man" / "kade2kfp.1").read_bytes()
         for name in RESOURCES:
             assert archive.read(f"kade2kfp/_resources/{name}") == (ROOT / name).read_bytes()
 

@@ -8,7 +8,7 @@ import pytest
 import kade2kfp.diagnostics
 from kade2kfp.source import read_source
 
-PAGES = sorted(Path(kade2kfp.diagnostics.__file__).parent.glob("codes/K0*.md"))
+PAGES = sorted(page for page in Path(kade2kfp.diagnostics.__file__).parent.glob("codes/K0*.md") if page.stem <= "K010")
 WITHOUT_EXAMPLE = {"K001", "K002", "K008"}
 
 

@@ -51,7 +51,9 @@ class Config:
         """A context by its name. Raises CannotDoError where there is none."""
         if name not in self.contexts:
             if not self.contexts:
-                raise CannotDoError(f"there is no context `{name}`: {self.path} has none", "name an --endpoint")
+                raise CannotDoError(
+                    f"there is no context `{name}`: {self.path} has none", "write it there, or name an --endpoint"
+                )
             hint = did_you_mean(name, list(self.contexts), noun="contexts")
             raise CannotDoError(f"{self.path} has no context `{name}`", hint)
         return self.contexts[name]

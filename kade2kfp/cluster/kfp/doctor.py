@@ -10,10 +10,11 @@ from kade2kfp.cluster.connect import Cluster
 from kade2kfp.cluster.errors import RefusedError
 from kade2kfp.cluster.kfp.client import Kfp, ask, numbers_of
 from kade2kfp.cluster.kfp.kubernetes import Right, allowed, read
-from kade2kfp.cluster.kfp.needs import Need, look, storage_classes
+from kade2kfp.cluster.kfp.needs import look, storage_classes
 from kade2kfp.cluster.kfp.versions import KNOWN, later
 from kade2kfp.cluster.roles import Needs, roles
 from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.plan.needs import Need
 
 State = Literal["ok", "warn", "fail"]
 ACCOUNT = "pipeline-runner"

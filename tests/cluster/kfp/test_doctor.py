@@ -13,11 +13,11 @@ from kfp_server import Kfp, serve
 from kade2kfp.api import parse, validate
 from kade2kfp.cluster.connect import connect
 from kade2kfp.cluster.kfp.client import kfp_of
-from kade2kfp.cluster.kfp.needs import needs_of
 from kade2kfp.cluster.kfp.reach import _behind
 from kade2kfp.cluster.kfp.versions import later
 from kade2kfp.cluster.kfp.where import Forward
 from kade2kfp.diagnostics.cannot import CannotDoError
+from kade2kfp.plan.needs import needs_of
 
 from .kube import Kube
 from .side import SECRET, SMALL, Ran, compiled, quick, write
