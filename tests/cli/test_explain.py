@@ -19,7 +19,7 @@ ROW = re.compile(r"(K\d{3})  (error|warning|note) +(\S.*)")
 
 
 def told(*words: str) -> str:
-    done = CliRunner().invoke(command, words)
+    done = CliRunner(env={"COLUMNS": "100"}).invoke(command, words)  # else as wide as the tests' terminal
     assert done.exit_code == 0, done.output
     return done.output
 
