@@ -98,7 +98,8 @@ def misspelt(errors: Iterable[Any], model: type[Model]) -> list[Loc]:
         if one["type"] == "extra_forbidden":
             *holder, name = one["loc"]
             there = model_at(model, tuple(holder))
-            match = closest(str(name), fields_by_alias(there)) if there else None
+            known = fields_by_alias(there) if there else {}
+            match = _FIELDS[str(name)] if _FIELDS.get(str(name)) in known else closest(str(name), known)
             if match:
                 found.append((*holder, match))
     return found
@@ -198,6 +199,8 @@ def _as_object(field: str, value: Any) -> str:
     """How a value is written that other tools take as it stands; "" where nothing can be said."""
     if field == "retry" and not isinstance(value, bool) and re.fullmatch("[1-9][0-9]?", str(value)):
         return f'write it as {{"limit": {value}}}'
+    if field == "test" and isinstance(value, str):
+        return 'write it as {"left": "{{tasks.ID.metrics.KEY}}", "operator": ">=", "right": 0.9}'
     return 'write it as {"items": [...]}' if field == "forEach" and isinstance(value, list) else ""
 
 
