@@ -36,7 +36,7 @@ example:
 
 test:
 	@scripts/packages.sh --note
-	$(RUN) python -m pytest -n auto $(ARGS)
+	$(RUN) python -m pytest -n auto --dist worksteal $(ARGS)
 
 mutations:
 	$(RUN) python scripts/mutations.py $(ARGS)

@@ -241,7 +241,8 @@ def seconds(text: str) -> float:
 )
 def test_time_grows_with_the_text_and_no_faster(item: str) -> None:
     few, many = (f'{{"tasks": [{item * (60_000 * times // len(item))}1]}}' for times in (1, 6))
-    assert seconds(many) < 6 * 3 * max(seconds(few), 0.02)
+    least, most = (min(seconds(text) for _ in range(3)) for text in (few, many))  # others use the machine, too
+    assert most < 6 * 3 * max(least, 0.02)
 
 
 def test_the_largest_document() -> None:
