@@ -112,7 +112,7 @@ class Terminal:
         while self.process.poll() is None:
             assert time.monotonic() < end
             self.read(0.05)
-        self.read(0.2)
+        self.read(20)  # to its end, which comes at once: nobody has it open any more
         os.close(self.master)
         assert self.process.stdout
         assert self.process.stdout.read() == b"", "standard output is not for progress"
