@@ -255,6 +255,9 @@ gate() {
   }
   #:end
   #:if g
+  # Before it is open: bash loses a SIGINT that comes while it waits for a program in the foreground.
+  now
+  _D=`expr "$_I" + "$_T"`
   put message "$_Q"
   put state open
   say "waiting for a person${_Q:+: $_Q}"
@@ -268,8 +271,6 @@ gate() {
   serve
   #:end
   #:if g
-  now
-  _D=`expr "$_I" + "$_T"`
   until decided; do
     if [ "$_C" ] && [ ! -d "/proc/$_C" ]; then
       wait "$_C" 2>/dev/null

@@ -159,6 +159,22 @@ def test_a_signal_while_it_is_open(boxes: Boxes, order: str, on_exit: str) -> No
     boxes(case, SOME)
 
 
+def test_a_signal_while_it_opens(boxes: Boxes) -> None:
+    """Once the command runs, the step waits for no program in the foreground, where bash may lose a SIGINT."""
+    slow = "#!/bin/sh\nsleep 2\nexec /usr/bin/expr \"$@\"\n"
+
+    def case(box: GateBox) -> None:
+        (box.folder / "quick/expr").write_text(slow)
+        (box.folder / "quick/expr").chmod(0o755)
+        with box.start(*gate(), "--", "sh", "-c", "echo; exec sleep 600") as step:
+            step.until(lambda: read(box.folder / "out"), "the command does not run")
+            stopped(step, "step INT")
+            done = step.end()
+        assert (done.code, done.left) == (143, [])
+
+    boxes(case, SOME)
+
+
 def test_a_signal_without_a_command_and_after_its_end(boxes: Boxes) -> None:
     def case(box: GateBox) -> None:
         command = ["true"] if box.user else []
