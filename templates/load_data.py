@@ -30,6 +30,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -52,6 +53,8 @@ MAX_MEMBERS = 1_000_000
 MAX_DEPTH = 200
 MAX_HEADER = 16 << 20  # of a tar: tarfile reads it at once
 TRIES = 8
+UNKNOWN = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+UNKNOWN_TRIES = 3  # a name server that fails says so by another error, and is tried as often as a server
 REDIRECTS = 10
 LONGEST_WAIT = 120.0
 TELL_EVERY = 10.0
@@ -75,11 +78,14 @@ DAMAGE = (
 
 
 class LoadError(Exception):
-    """What a user is told: an exit code, a line, and in how many seconds trying again may help, if it may."""
+    """What a user is told: an exit code and a line.
 
-    def __init__(self, code: int, text: str, wait: float | None = None):
+    `wait`: seconds until trying again may help, None if never; `tries`: how often at most.
+    """
+
+    def __init__(self, code: int, text: str, wait: float | None = None, tries: int = TRIES):
         super().__init__(text)
-        self.code, self.wait = code, wait
+        self.code, self.wait, self.tries = code, wait, tries
 
 
 def say(text: object) -> None:
@@ -200,6 +206,9 @@ def request(url: str, headers: dict[str, str], extra: dict[str, str], timeout: f
             reason = getattr(error, "reason", error)
             kind = type(reason).__name__
             final = kind in ("SSLCertVerificationError", "InvalidURL")
+            if kind == "gaierror" and getattr(reason, "errno", 0) in UNKNOWN:
+                host = urlsplit(url).hostname
+                raise LoadError(69, f"{url}: there is no host {host}", 0, UNKNOWN_TRIES) from None
             raise LoadError(69, f"{url}: {str(reason) or kind}", None if final else 0) from None
         code, place = response.status, response.headers.get("location")
         if code in (200, 203, 206, 416):
@@ -273,7 +282,7 @@ def fetch(url: str, headers: dict[str, str], path: str, room: Room, options: Any
                 most = max(most, room.done)
                 if problem.wait is None:
                     raise
-                if failures >= TRIES:
+                if failures >= problem.tries:
                     raise LoadError(problem.code, f"{problem}; given up after {failures} tries") from None
                 wait = max(problem.wait, min(options.backoff * 2 ** (failures - 1), 60.0))
                 say(f"{problem}; trying again in {wait:.0f} s")

@@ -24,6 +24,7 @@ from kade2kfp.lowering.text import CannotLowerError, display, one_line, plain
 from kade2kfp.lowering.types import parameter_type
 from kade2kfp.lowering.values import Graph, channel
 from kade2kfp.lowering.volumes import needs_prepare, prepare_step, workspace
+from kade2kfp.lowering.yaml_text import dumped
 from kade2kfp.steps.model import Choice, Import, Loop, Plan, PlanParameter, Step
 from kade2kfp.steps.parts import Within
 from kade2kfp.steps.sources import Json
@@ -55,6 +56,7 @@ def compile_plan(plan: Plan, format: Literal["ir", "pipelineversion"]) -> str:
     )
     if component.name != plan.name:
         raise CannotLowerError(f"KFP would call {plan.name!r} {component.name!r}")
+    _once(component.platform_spec)
     text = _ir(component)
     return text if format == "ir" else _manifests(component, plan, text)
 
@@ -210,6 +212,19 @@ def _tell_apart(task: Any, name: str, surfaces: Surfaces) -> None:
         task.set_env_variable(_STEP_VARIABLE, name)
 
 
+def _once(platform: Any) -> None:
+    """Takes out what the SDK puts twice into the lists of an executor: tolerations, mounts, pull secrets.
+
+    In a group of several groups it merges an inner one's executors anew for each of them, and so appends them to
+    themselves (kfp/compiler/pipeline_spec_builder.py, merge_platform_deployment_config).
+    """
+    for config in platform.platforms.values():
+        for executor in config.deployment_spec.executors.values():
+            for field, value in json_format.MessageToDict(executor).items():
+                if isinstance(value, list):
+                    executor[field] = [one for i, one in enumerate(value) if one not in value[:i]]
+
+
 def _ir(component: Any) -> str:
     """What kfp.compiler would write to a file, in memory and for every locale.
 
@@ -219,8 +234,7 @@ def _ir(component: Any) -> str:
     spec = _sorted(json_format.MessageToDict(component.pipeline_spec))
     header = pipeline_spec_builder.extract_comments_from_pipeline_spec(_commentable(spec), component.description)
     platform = json_format.MessageToDict(component.platform_spec)
-    body: str = yaml.dump_all([spec, platform] if platform else [spec], sort_keys=True)
-    return str(header) + body
+    return str(header) + dumped([spec, platform] if platform else [spec])
 
 
 def _commentable(spec: dict[str, Any]) -> dict[str, Any]:
@@ -257,4 +271,5 @@ def _manifests(component: Any, plan: Plan, ir: str) -> str:
         compiler.Compiler().compile(
             component, str(path), kubernetes_manifest_options=options, kubernetes_manifest_format=True
         )
-        return path.read_text(encoding="ascii")
+        # The SDK writes it for itself: see yaml_text.
+        return dumped(yaml.safe_load_all(path.read_text(encoding="ascii")), kubectl=True)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kade2kfp.steps.model import PlanParameter
-from kade2kfp.steps.parts import EnvFrom, EnvValue, ParameterOutput, Resources, Scheduling, Security
+from kade2kfp.steps.model import Choice, Node, PlanParameter
+from kade2kfp.steps.parts import (
+    Branch,
+    Comparison,
+    EnvFrom,
+    EnvValue,
+    ParameterOutput,
+    Resources,
+    Scheduling,
+    SecretMount,
+    Security,
+)
 from kade2kfp.steps.sources import Output, Param, RunInfo
 
 from .plans import TEXT, component, container, ir, pod, step, task
@@ -168,6 +179,29 @@ def test_node_selector_and_tolerations() -> None:
     of = pod("a", step("a", scheduling=Scheduling((("disk", "ssd"), ("zone", "a")), None, tolerations)))
     assert of["nodeSelector"] == {"labels": {"disk": "ssd", "zone": "a"}}
     assert of["tolerations"] == [{**tolerations[0], "tolerationSeconds": "0"}, {"operator": "Exists"}]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_in_branches_nothing_is_there_twice(depth: int) -> None:
+    """The SDK merges the executors of inner groups more than once, and appends their lists to themselves."""
+    test = Comparison(Param("text", "string"), "==", "a", "string")
+    tolerations = ({"operator": "Exists"},)
+    within: tuple[Branch, ...] = ()
+    nodes: list[Node] = []
+    for name in [f"choice-{i}" for i in range(depth)]:
+        nodes.append(Choice(name, name, name, test, within=within))
+        nodes.append(step(f"else-{name}", within=(*within, Branch(name, "else"))))
+        within = (*within, Branch(name, "then"))
+    inner = step(
+        "a",
+        within=within,
+        scratch=("/out", "/in"),
+        scheduling=Scheduling((), None, tolerations),
+        mounts=(SecretMount("configMap", ("cm",), "/cm"),),
+    )
+    plain = pod("a", replace(inner, within=()))
+    assert pod("a", *nodes, inner, parameters=(TEXT,)) == plain
+    assert len(plain["emptyDirMounts"]) == 2
 
 
 def test_node_affinity() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from kade2kfp.lowering.yaml_text import dumped
+
 # libyaml's, which is ten times as fast, where it is there.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -28,7 +30,7 @@ def without_cache(ir: str) -> str:
     for holder in (specs[0].get("root") or {}, *(specs[0].get("components") or {}).values()):
         for task in (holder.get("dag") or {}).get("tasks", {}).values():
             task["cachingOptions"] = {}
-    return str(yaml.dump_all(specs, sort_keys=True))
+    return dumped(specs)
 
 
 def same_but_defaults(one: str, other: str) -> bool:
