@@ -101,7 +101,7 @@ def test_a_branch_that_is_joined_ends_though_nothing_in_it_was_taken(folder: Pat
 
 
 def test_steps_of_branches_that_are_joined_are_not_taken_from_the_cache() -> None:
-    spec, *_ = yaml.safe_load_all(compiled(LONE))
+    spec, *_ = yaml.load_all(compiled(LONE), yaml.CSafeLoader)
     dags = [one["dag"]["tasks"] for one in [spec["root"], *spec["components"].values()] if "dag" in one]
     cached = {name: bool(task.get("cachingOptions")) for tasks in dags for name, task in tasks.items()}
     assert {name: cached[name] for name in ("x", "y", "more", "j")} == {

@@ -19,14 +19,15 @@ def show(x: str):
     return dsl.ContainerSpec(image="a", command=["printf", "%s"], args=[x])
 
 
+# KFP takes containers that are equal for one, hence the other images (argocompiler/argo.go, hashComponentContainer).
 @dsl.container_component
 def show_list(x: list[str]):
-    return dsl.ContainerSpec(image="a", command=["printf", "%s"], args=[x])
+    return dsl.ContainerSpec(image="list", command=["printf", "%s"], args=[x])
 
 
 @dsl.container_component
 def show_number(x: float):
-    return dsl.ContainerSpec(image="a", command=["printf", "%s"], args=[x])
+    return dsl.ContainerSpec(image="number", command=["printf", "%s"], args=[x])
 
 
 @dsl.container_component
@@ -65,7 +66,7 @@ def compiled(function: Callable[..., Any], change: Callable[[Any, Any], None] | 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(dsl.pipeline(name="flow")(function), str(file))
-        spec, *more = list(yaml.safe_load_all(file.read_text()))
+        spec, *more = list(yaml.load_all(file.read_text(), yaml.CSafeLoader))
     platform = more[0] if more else {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}
     if change is not None:
         change(spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"])

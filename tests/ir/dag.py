@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from .condition import holds
-from .inputs import items, of_iteration, resolve
+from .inputs import entered, items, of_iteration, resolve
 from .spec import before, is_exit
 from .state import DriverError, Execution, Run, State, Task
 from .step import importer, step
@@ -128,6 +128,8 @@ def _driven(run: Run, dag: Execution, name: str, task: Any, component: Any, path
     condition = task.get("triggerPolicy", {}).get("condition")
     if condition:
         holds(condition, parameters)
+    if "dag" in component:
+        entered(path, artifacts)
     if "parameterIterator" in task:
         return _loop(run, dag, child, task)
     dag.children[name] = child

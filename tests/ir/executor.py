@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 from .expand import RUN_ID
 from .inputs import Artifacts
@@ -29,7 +30,7 @@ def executor_input(
     salt = uuid.uuid5(uuid.UUID(RUN_ID), path)
     home = f"{ROOT}/{pipeline}/{RUN_ID}/{name}/{salt}"
     defined = component.get("outputDefinitions", {})
-    given = {key: {"artifacts": list(found)} for key, found in artifacts.items()}
+    given = {key: {"artifacts": [_recorded(one) for one in found]} for key, found in artifacts.items()}
     kinds = {**defined.get("artifacts", {}), "executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
     made = {
         key: {"artifacts": [_artifact(key, f"{home}/{key}", kind)]}
@@ -40,6 +41,13 @@ def executor_input(
         "inputs": {"parameterValues": dict(parameters), "artifacts": given},
         "outputs": {"parameters": files, "artifacts": made, "outputFile": f"{local_path(home)}/output_metadata.json"},
     }
+
+
+def _recorded(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    """An artifact that arrives, as MLMD has kept it (metadata/converter.go, toRuntimeArtifact): its name is a number,
+    its type and a path of the producer's own are lost."""
+    metadata = {"display_name": artifact["name"], **artifact.get("metadata", {})}
+    return {"name": str(crc32(artifact["uri"].encode())), "uri": artifact["uri"], "metadata": metadata}
 
 
 def _artifact(name: str, uri: str, kind: Mapping[str, Any]) -> dict[str, Any]:

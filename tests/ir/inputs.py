@@ -129,6 +129,18 @@ def artifact(source: Mapping[str, Any], dag: Execution) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else [found]
 
 
+def entered(path: str, artifacts: Artifacts) -> None:
+    """AssertionError for artifacts of a DAG of which its tasks would not find all: MLMD knows them by their ids, and of
+    each name the driver reads back one (metadata/client.go, GetInputArtifactsByExecutionID)."""
+    names: dict[str, str] = {}
+    for name, found in artifacts.items():
+        assert len(found) == 1, f"KFP hands on one artifact of {len(found)} into the DAG {path!r} as {name!r}"
+        other = names.setdefault(found[0]["uri"], name)
+        assert other == name, (
+            f"KFP hands on one artifact into the DAG {path!r} as {other!r} or as {name!r}, not as both"
+        )
+
+
 def _child(dag: Execution, name: str) -> Execution:
     if name not in dag.children:
         raise DriverError(f"producer task {name!r} is not in tasks of {dag.path!r}")

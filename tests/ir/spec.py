@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -24,13 +26,29 @@ class Spec:
     workspace: Mapping[str, Any] | None
 
 
+class _AsGo(yaml.CSafeLoader):
+    """PyYAML's, but for what Go's yaml.v3 (resolve.go) would read otherwise: an AssertionError."""
+
+
+def _otherwise(_: yaml.CSafeLoader, node: yaml.ScalarNode) -> NoReturn:
+    raise AssertionError(f"KFP would read {node.value!r} as a number or a date, for want of quotes")
+
+
+_NUMBER = r"[-+]?(0[bBoOxX][0-9a-fA-F]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)$"
+_DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}($|[Tt ])"
+# The last of the resolvers: what PyYAML itself takes for a number or a date never comes here.
+_AsGo.add_implicit_resolver("!otherwise", re.compile(f"{_NUMBER}|{_DATE}"), list("-+.0123456789"))
+_AsGo.add_constructor("!otherwise", _otherwise)
+
+
 def load(text: str) -> Spec:
     """Read a compiled pipeline. Every static text of it is an argument of one driver, so it is expanded here, once."""
-    spec, *more = list(yaml.safe_load_all(text))
+    spec, *more = list(yaml.load_all(text, _AsGo))
     platforms = [one for one in more if one and "platforms" in one]
     platform = platforms[0]["platforms"].get("kubernetes", {}) if platforms else {}
     components = spec.get("components", {})
     executors = platform.get("deploymentSpec", {}).get("executors", {})
+    _told_apart(components, spec.get("deploymentSpec", {}).get("executors", {}))
     return Spec(
         spec["pipelineInfo"]["name"],
         _component(spec["root"], components),
@@ -38,9 +56,32 @@ def load(text: str) -> Spec:
         through_driver(spec.get("deploymentSpec", {}).get("executors", {})),
         {label: through_driver(one) for label, one in executors.items()},
         # Labels and annotations are parameters of Argo's template: no driver reads them (argocompiler/container.go).
-        {label: everywhere(one.get("podMetadata", {}), argo) for label, one in executors.items()},
+        {label: everywhere(one.get("podMetadata", {}), _parameter) for label, one in executors.items()},
         platform.get("pipelineConfig", {}).get("workspace"),
     )
+
+
+def _told_apart(components: Mapping[str, Any], executors: Mapping[str, Any]) -> None:
+    """AssertionError for steps of one container with other inputs or outputs: KFP keeps those under a hash of the
+    container alone, so that all would have the first one's (argocompiler/argo.go, hashComponentContainer)."""
+    kept: dict[str, tuple[str, Any]] = {}
+    for name, component in components.items():
+        executor = executors.get(component.get("executorLabel", ""), {})
+        if "container" in executor:
+            surface = {key: one for key, one in component.items() if key != "executorLabel"}
+            other, first = kept.setdefault(json.dumps(executor["container"], sort_keys=True), (name, surface))
+            assert first == surface, f"KFP would give {name!r} the inputs and outputs of {other!r}, or the other way"
+
+
+# What strconv.Quote, by which Argo puts a parameter into a template, writes in ways that JSON does not know.
+_UNQUOTABLE = re.compile("[\x00-\x07\x0b\x0e-\x1f\x7f]")
+
+
+def _parameter(text: str) -> str:
+    """A text that is a parameter of Argo's by itself; others are in JSON, which has such characters escaped."""
+    found = _UNQUOTABLE.search(text)
+    assert not found, f"Argo breaks its own JSON with {found[0]!r}: {text!r}" if found else ""
+    return argo(text)
 
 
 def _component(component: Mapping[str, Any], components: Mapping[str, Any]) -> dict[str, Any]:

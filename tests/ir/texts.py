@@ -1,20 +1,23 @@
-"""Values to text and back as KFP writes them. Standard library alone: the launcher inside the pod uses it too."""
+"""Values to text and back as KFP writes them. Standard library alone, and little of it: the launcher inside the pod uses
+it too, and has no numbers to write in most steps."""
 
 from __future__ import annotations
 
 import json
 import math
-from decimal import Decimal
-from typing import Any
 
 
 def plain(number: float) -> str:
     """Go's FormatFloat(n, 'f', -1): never an exponent (metadata/converter.go, PbValueToText)."""
+    from decimal import Decimal
+
     return f"{Decimal(repr(float(number))).normalize():f}"
 
 
 def short(number: float) -> str:
     """The driver's own text of a number: "%d" of an int64, else Go's "%g" (driver/util.go, pbValueToString)."""
+    from decimal import Decimal
+
     number = float(number)
     if number.is_integer() and -(2**63) <= number < 2**63:
         return str(int(number))
@@ -26,7 +29,7 @@ def short(number: float) -> str:
     return f"{'-' if number < 0 else ''}{first}{tail}e{exact.adjusted():+03d}"
 
 
-def to_json(value: Any, html: bool = True) -> str:
+def to_json(value, html: bool = True) -> str:
     """Go's JSON: sorted keys, no spaces, whole numbers without a point; `html` writes <, > and & as escapes."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{to_json(key, html)}:{to_json(value[key], html)}" for key in sorted(value)) + "}"
@@ -41,7 +44,7 @@ def to_json(value: Any, html: bool = True) -> str:
     return text
 
 
-def to_text(value: Any, number: Any = plain) -> str:
+def to_text(value: object, number=plain) -> str:
     """What a value is as a string parameter, or in a command (component/launcher_v2.go, getPlaceholders)."""
     if value is None:
         return ""
@@ -56,7 +59,7 @@ _BOOLEANS = {"1": True, "t": True, "T": True, "TRUE": True, "true": True, "True"
 _BOOLEANS |= {"0": False, "f": False, "F": False, "FALSE": False, "false": False, "False": False}
 
 
-def from_text(text: str, kind: str) -> Any:
+def from_text(text: str, kind: str) -> object:
     """The value of an output parameter's file (metadata/converter.go, TextToPbValue); ValueError if it has none."""
     if kind == "STRING":
         return text
@@ -87,7 +90,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text!r} is out of range, or no JSON")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict:
     """An object as protojson reads it, which refuses a key that stands twice."""
     made = dict(pairs)
     if len(made) != len(pairs):

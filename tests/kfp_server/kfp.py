@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from . import kube, lists, made, runs, specs
-from .engine import Engine
+from .engine import Engine, ready
 from .errors import ApiError, missing
 from .facts import Facts
 from .s3 import Store
@@ -260,6 +260,8 @@ def serve(folder: Path | None = None, **options: Any) -> Iterator[Kfp]:
     with tempfile.TemporaryDirectory(prefix="kfp-") as own:
         Path(own).chmod(0o755)
         kfp = Kfp(folder or Path(own), **options)
+        if kfp.execute:
+            ready()
         server = Server(kfp)
         kfp.url = f"http://127.0.0.1:{server.server_port}"
         try:

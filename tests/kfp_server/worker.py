@@ -82,7 +82,7 @@ def _users(pid: int) -> list[int]:
 
     for one in below(pid):
         try:
-            if b"/kfp-launcher/launch" in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[1:2]:
+            if b"/kfp-launcher/launch" in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[1:3]:
                 return below(one)
         except OSError:
             continue
@@ -214,7 +214,12 @@ class Container:
 
     def __init__(self, process: Any, log: Path) -> None:
         self.process, self.log = process, log
-        self.pid, self.poll, self.kill = process.pid, process.poll, process.kill
+        self.pid, self.poll = process.pid, process.poll
+
+    def kill(self) -> None:
+        from ir import sandbox
+
+        sandbox.end(self.process)
 
     @property
     def returncode(self) -> int:
@@ -269,9 +274,10 @@ def _commands(stop: Stop) -> None:
     for line in sys.stdin:
         if line.strip() == "terminate":
             stop.now()
-    for process in list(stop.running.values()):
-        process.kill()
-    os._exit(3)
+    with stop.lock:  # which starts no more
+        for process in stop.running.values():
+            process.kill()
+        os._exit(3)
 
 
 if __name__ == "__main__":
