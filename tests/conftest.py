@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,12 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "untimed")
 sys.path.insert(0, str(Path(__file__).parent))  # for warm.py
+
+# What is ignored stays so in all that is started, and no shell may trap it: SIGINT in a script's background, SIGHUP under
+# nohup. A handler of our own ignores it too, and is not inherited.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,10 +1,11 @@
 """Python processes that begin where the imports of kade2kfp have been done: forks of a process that waits for orders.
 
 Half a second to one and a half of what a command of kade2kfp takes are imports; thousands of tests start one. `Popen` and
-`run` are those of subprocess, for `python -m MODULE`, `python -c CODE` and `python FILE`. What comes of it is a process of its own, with
-its own streams, environment, folder, umask, session and end, as far as a program can see but for its name in /proc and
-its parent. Where more is asked for (another interpreter or locale, other files, another user), a new Python is started,
-as always with KADE2KFP_TESTS=thorough.
+`run` are those of subprocess, for `python -m MODULE`, `python -c CODE` and `python FILE`. What comes of it is a process of
+its own, with its own streams, environment, folder, umask, session and end, as far as a program can see but for its name in
+/proc and its parent. (Its modules are not taken apart at its end, which would take longer than all the rest.) Where more
+is asked for (another interpreter or locale, other files, another user), a new Python is started, as always with
+KADE2KFP_TESTS=thorough.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from typing import Any
 
 _ALWAYS_NEW = os.environ.get("KADE2KFP_TESTS") == "thorough" or not hasattr(os, "pidfd_open")
 _READ_AT_THE_START = ("PYTHON", "LC_", "LANG")  # variables that a Python reads once
+# Of them, what a fork can still be given; and where kade2kfp is imported from, which one of the same place has imported.
+_SET_LATER = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+_TOP = str(Path(__file__).parents[1])
+_PATH = os.environ.get("PYTHONPATH") or _TOP
 _AT_THE_START = {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_THE_START)}
 
 
@@ -59,7 +64,7 @@ class Popen(subprocess.Popen):
             "session": bool(start_new_session),
             "group": process_group,
         }
-        start = tuple(sorted((name, value) for name, value in known.items() if name.startswith(_READ_AT_THE_START)))
+        start = tuple(sorted({"PYTHONPATH": _PATH, **_start_of(known)}.items()))
         self._ends, ended = os.pipe()
         try:
             self.pid = _forks(start)(order, [*streams, ended])
@@ -132,6 +137,12 @@ def _same_start(env: Mapping[str, str]) -> bool:
         return False
     asked = {one: env[one] for one in env if one.startswith(_READ_AT_THE_START) and one != "PYTHONPATH"}
     return asked.items() <= _AT_THE_START.items()
+
+
+def _start_of(env: Mapping[str, str]) -> dict[str, str]:
+    """What of it makes another start."""
+    same = {*_SET_LATER, *(["PYTHONPATH"] if env.get("PYTHONPATH", "") in ("", _TOP, _PATH) else [])}
+    return {name: env[name] for name in env if name.startswith(_READ_AT_THE_START) and name not in same}
 
 
 @functools.cache

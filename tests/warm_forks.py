@@ -6,6 +6,7 @@ the exit code is written), and so many bytes of JSON; the answer is the process 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -88,9 +89,9 @@ def take(files: list[int]) -> None:
                 os.close(int(name))
 
 
-def stream(old: io.TextIOWrapper, number: int) -> io.TextIOWrapper:
+def stream(old: io.TextIOWrapper, number: int, unbuffered: bool) -> io.TextIOWrapper:
     """What Python makes of a standard stream when it starts (create_stdio in pylifecycle.c)."""
-    direct = isinstance(old.buffer, io.FileIO)  # PYTHONUNBUFFERED
+    direct = unbuffered and number > 0
     raw = io.FileIO(number, "w" if number else "r", closefd=False)
     raw.name = f"<{('stdin', 'stdout', 'stderr')[number]}>"
     buffered = io.BufferedWriter if number else io.BufferedReader
@@ -101,7 +102,7 @@ def stream(old: io.TextIOWrapper, number: int) -> io.TextIOWrapper:
         errors=old.errors,
         newline="\n" if number else None,
         line_buffering=not direct and (number == 2 or raw.isatty()),
-        write_through=old.write_through,
+        write_through=direct,
     )
     made.mode = "w" if number else "r"
     return made
@@ -119,9 +120,11 @@ def become(order: dict[str, Any]) -> None:
     os.environ.update(order["env"])
     time.tzset()
     tempfile.tempdir = None
-    sys.stdin = sys.__stdin__ = stream(sys.stdin, 0)
-    sys.stdout = sys.__stdout__ = stream(sys.stdout, 1)
-    sys.stderr = sys.__stderr__ = stream(sys.stderr, 2)
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = stream(sys.stdin, 0, unbuffered)
+    sys.stdout = sys.__stdout__ = stream(sys.stdout, 1, unbuffered)
+    sys.stderr = sys.__stderr__ = stream(sys.stderr, 2, unbuffered)
     sys.modules["__main__"] = main = types.ModuleType("__main__")
     how, *words = order["words"]
     if how == "-m":
@@ -141,7 +144,34 @@ def become(order: dict[str, Any]) -> None:
         exec(program, main.__dict__)
 
 
-if __name__ == "__main__":
+def leave(code: int) -> None:
+    """The end of a Python but for its last part, which takes all modules apart: in a fork that copies all their memory.
+
+    Comes back where that part may have something to say, of streams that cannot be written or are no more.
+    """
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        return
+    os._exit(code & 0xFF)
+
+
+def main() -> None:
+    """A process of each order; in it, what was ordered."""
     prepare()
-    if (order := serve(int(sys.argv[1]))) is not None:
+    if (order := serve(int(sys.argv[1]))) is None:
+        return
+    try:
         become(order)
+    except SystemExit as end:
+        if isinstance(end.code, int | None):
+            leave(end.code or 0)
+        raise
+    leave(0)
+
+
+if __name__ == "__main__":
+    main()

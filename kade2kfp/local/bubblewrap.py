@@ -63,6 +63,8 @@ ISOLATION = (
 )
 """The flags of every box; a `--cap-add` may follow. `--die-with-parent` means the thread that started bwrap, not the
 process (PR_SET_PDEATHSIG of prctl(2)); to end a box, call `kill`."""
+_PATIENCE = 20.0
+"""Seconds that making an empty box may take, on a busy machine."""
 
 
 def bwrap_path() -> str | None:
@@ -202,24 +204,28 @@ def _tried(path: str) -> str:
     """Why this bwrap makes no box, or ''."""
     arguments = arguments_file([*ISOLATION, *root_arguments()])
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [path, "--args", str(arguments), "--", "/bin/sh", "-c", ":"],
             pass_fds=(arguments,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={},
-            timeout=20,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"{path} does not end"
     except OSError as error:
         return f"{path} cannot be started: {(error.strerror or str(error)).lower()}"
     finally:
         os.close(arguments)
-    if done.returncode == 0:
+    with process:
+        try:
+            errors = process.communicate(timeout=_PATIENCE)[1]
+        except subprocess.TimeoutExpired:
+            return f"{path} does not end"
+        finally:  # also where somebody interrupts
+            if process.poll() is None:
+                kill(process)
+    if process.returncode == 0:
         return ""
-    lines = done.stderr.decode(errors="replace").split("\n")
-    said = next((line for line in reversed(lines) if line.strip()), f"it ended with {done.returncode}")
+    lines = errors.decode(errors="replace").split("\n")
+    said = next((line for line in reversed(lines) if line.strip()), f"it ended with {process.returncode}")
     return f"bubblewrap cannot make a box here: {said.removeprefix('bwrap: ')}"

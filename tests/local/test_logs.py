@@ -251,9 +251,9 @@ def test_the_tail_of_a_file_is_read_from_its_end(tmp_path: Path) -> None:
     assert [line[:6] for line in tail(path, 4)] == ["old", "long x", "a", "b"]
     with path.open("ab") as stream:
         stream.truncate(10 * 2**30)  # a hole of 10 GB, which nobody reads
-    started = time.monotonic()
+    started = time.process_time()
     assert tail(path, 3) == ()
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     path.write_bytes(b"only")
     assert tail(path, 15) == ("only",)
 

@@ -20,7 +20,8 @@ import warm
 sys.path.insert(0, str(Path(__file__).parent))
 from sample import START, sample_state
 
-from kade2kfp.cli.progress import changes, cut, frame, last_line
+from kade2kfp.cli.progress import changes, cut, frame, last_line, progress
+from kade2kfp.cli.tries import Tries
 from kade2kfp.diagnostics.escape import width
 from kade2kfp.local.state import Attempt, Failure, RunState, StepState
 
@@ -338,6 +339,58 @@ def test_attempts_are_told_with_what_ended_the_last():
     again = replace(step, attempts=(Attempt(1, "a", START, START + 1, 7), Attempt(2, "b", START + 2)))
     assert changes(state, state.with_step(again)) == ["t0: attempt 2 started, 1 exited with code 7"]
     assert changes(state.with_step(again), state.with_step(replace(again, note="x"))) == []
+
+
+def test_what_loads_data_tells_each_try(tmp_path, capfd):
+    """While it goes on, whole lines, escaped, and not those of other steps; what comes at its end stands before its end."""
+    state = many(2)
+    loads, other = (
+        replace(one, status="running", attempts=(Attempt(1, f"{one.task}.log", START),)) for one in state.steps
+    )
+    loads = replace(loads, type="loadData")
+    again = b"kade2kfp: http://x/y?***: refused \x1b]0;z\xff; trying again in 1 s\n"
+    (tmp_path / "t1.log").write_bytes(again)
+    seen = ""
+
+    def read(what):
+        nonlocal seen
+        end = time.monotonic() + 30
+        while what not in seen and time.monotonic() < end:
+            time.sleep(0.02)
+            seen += capfd.readouterr().err
+        return seen
+
+    with progress(tmp_path, mode="plain") as tell:
+        tell(state)
+        state = state.with_step(loads).with_step(other)
+        tell(state)
+        (tmp_path / "t0.log").write_bytes(b"hello\n" + again + b"kade2kfp: half of a line; trying")
+        assert "t0: http://x/y?***: refused \\x1b]0;z" in read("again in 1 s\n")
+        with (tmp_path / "t0.log").open("ab") as log:
+            log.write(b" again in 2 s\nkade2kfp: given up\n")
+        tell(state.with_step(replace(loads, status="failed", failure=Failure("K710", "given up"))))
+    read("failed")
+    rows = [row[9:] for row in seen.splitlines() if not row.endswith("started")]
+    assert [row.partition("\\x1b")[0] for row in rows] == [
+        "t0: http://x/y?***: refused ",
+        "t0: half of a line; trying again in 2 s",
+        "t0: failed: given up",
+    ]
+
+
+def test_a_log_that_cannot_be_looked_at_is_none(tmp_path):
+    state = many(3)
+    tries = Tries(tmp_path)
+    assert tries.new(None) == tries.new(state) == []
+    for number, name in enumerate(("", ".", "none/x")):
+        step = replace(state.steps[number], type="loadData", status="running", attempts=(Attempt(1, name, START),))
+        state = state.with_step(step)
+    assert tries.new(state) == []
+    long = tmp_path / "long"
+    long.write_bytes(b"x" * 200_000 + b"\nkade2kfp: it; trying again in 3 s\n")
+    step = replace(state.steps[0], attempts=(Attempt(1, "long", START),))
+    found = [said for _ in range(6) for _, said in tries.new(state.with_step(step))]
+    assert found == ["it; trying again in 3 s"]
 
 
 def test_what_an_earlier_run_left_is_told_at_the_start():

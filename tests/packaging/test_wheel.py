@@ -177,11 +177,18 @@ def test_there_are_examples() -> None:
     assert "iris" in EXAMPLES
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_copied_example_is_valid_and_compiles_to_its_golden(elsewhere: Elsewhere, name: str) -> None:
-    assert elsewhere.compiled(name) == golden(name)
-    done = elsewhere.kade2kfp("validate", f"{name}/pipeline.json")
-    assert done.returncode == 0, done.stderr.decode()
+def test_copied_examples_are_valid_and_compile_to_their_goldens(elsewhere: Elsewhere) -> None:
+    documents = [f"{name}/{name}.json" for name in EXAMPLES]
+    for name, document in zip(EXAMPLES, documents, strict=True):
+        elsewhere.example(name)
+        (elsewhere.work / name / "pipeline.json").rename(elsewhere.work / document)
+    (elsewhere.work / "out").mkdir()
+    for words in (["validate", *documents], ["compile", *documents, "-o", "out"]):
+        done = elsewhere.kade2kfp(*words)
+        assert done.returncode == 0, done.stderr.decode()
+    for name in EXAMPLES:
+        assert (elsewhere.work / "out" / f"{name}.yaml").read_bytes() == golden(name)
+    assert sorted(path.name for path in elsewhere.work.iterdir()) == sorted([*EXAMPLES, "out"])
     assert list(elsewhere.home.iterdir()) == []
 
 

@@ -1,46 +1,47 @@
 """The first process of a gated step's container, as Argo's is on a cluster: starts the step, and tells what it leaves.
 
-Orders come by stdin: first a line of JSON with `command`, `env`, `beside` (a process that somebody else started in the
-container; may be empty) and the descriptors `out` and `err`; then lines like `step TERM` or `group TERM`. The end of
-stdin is the end of the container. Afterwards one line of JSON goes to stdout.
+Orders come by stdin: first a line with a dictionary, as Python writes it, of `command`, `env`, `beside` (a process that
+somebody else started in the container; may be empty) and the descriptors `out` and `err`; then lines like `step TERM` or
+`group TERM`. The end of stdin is the end of the container. Afterwards such a line goes to stdout.
+
+It imports next to nothing, for it is started many hundred times.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
+import _thread
 import os
-import signal
-import subprocess
 import sys
-import threading
 import time
 
+SIGNALS = {"HUP": 1, "INT": 2, "TERM": 15}
+IGNORED = (13, 25)  # SIGPIPE and SIGXFSZ, by Python itself; not by what it starts
 LEFT_AFTER = 1.0  # seconds that the kernel has to end what was killed
 
 
 def launcher(order, pipe):
     """KFP's launcher: the step's parent. A signal that was meant for all others must not end it."""
-    step = subprocess.Popen(
-        order["command"],
-        env=order["env"],
-        stdin=subprocess.DEVNULL,
-        stdout=order["out"],
-        stderr=order["err"],
-        cwd="/",
-        start_new_session=True,
-    )
-    os.write(pipe, b"%d\n" % step.pid)
-    os.write(pipe, b"%d\n" % step.wait())
+    step = start(order["command"], order["env"], order["out"], order["err"], setsid=True)
+    os.write(pipe, b"%d\n" % step)
+    os.write(pipe, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(step, 0)[1]))
+
+
+def start(command, env, out, err, **more):
+    """Starts a process with nothing to read, and with no file but its streams; its number."""
+    streams = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
+    streams += [(os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, err, 2)]
+    streams += [(os.POSIX_SPAWN_CLOSE, one) for one in {out, err}]
+    return os.posix_spawnp(command[0], command, env, file_actions=streams, setsigdef=IGNORED, **more)
 
 
 def obey(step):
     """Sends the signals that stdin orders."""
     for line in sys.stdin:
         to, name = line.split()
-        number = getattr(signal, f"SIG{name}")
-        with contextlib.suppress(ProcessLookupError):
-            (os.kill if to == "step" else os.killpg)(step, number)
+        try:
+            (os.kill if to == "step" else os.killpg)(step, SIGNALS[name])
+        except ProcessLookupError:
+            continue
     os._exit(1)
 
 
@@ -71,9 +72,9 @@ def reap(wanted):
 
 def main():
     """Does all of the above."""
-    order = json.loads(sys.stdin.readline())
+    order = eval(sys.stdin.readline())
     if order["beside"]:
-        subprocess.Popen(order["beside"], stdin=subprocess.DEVNULL, stdout=order["err"], stderr=order["err"])
+        start(order["beside"], os.environ, order["err"], order["err"])
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -84,7 +85,7 @@ def main():
     os.close(order["out"])
     os.close(order["err"])
     with open(read, encoding="ascii") as pipe:
-        threading.Thread(target=obey, args=(int(pipe.readline()),), daemon=True).start()
+        _thread.start_new_thread(obey, (int(pipe.readline()),))
         reap(child)
         until = time.monotonic() + LEFT_AFTER
         reap(None)
@@ -94,7 +95,7 @@ def main():
         remaining = left()
         # Nothing, where the launcher was killed: only it and this process have the other end.
         code = pipe.readline()
-    print(json.dumps({"code": int(code) if code else None, "left": remaining}), flush=True)
+    print({"code": int(code) if code else None, "left": remaining}, flush=True)
     os._exit(0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import warm
 
 from kade2kfp.steps.python_text import embed_python
 
@@ -46,6 +50,8 @@ def stand_in() -> str:
 
 ZSTD = stand_in()
 ENVIRONMENT = {"PATH": f"/usr/local/bin:/usr/bin:/bin:{ZSTD}", "LC_ALL": "C.UTF-8"}  # no proxies, no home
+# What the tests' own Python has read at its start: a fork of it can only have the same.
+START = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
 QUICK = ("--backoff", "0.01", "--timeout", "2")
 
 
@@ -132,9 +138,16 @@ def command(*args: str, as_file: bool = False) -> list[str]:
 
 
 def load_data(*args: object, as_file: bool = False, env: dict[str, str] | None = None) -> Result:
-    """Run it as pods do, or as a file; whatever happens, it speaks as it has promised."""
+    """Run it as pods do, or as a file; whatever happens, it speaks as it has promised.
+
+    As pods do is a fork (tests/warm.py): it imports all that it needs when it starts, which as a file it does truly.
+    """
     line = command(*QUICK, *map(str, args), as_file=as_file)
-    ran = subprocess.run(line, capture_output=True, text=True, timeout=50, env={**ENVIRONMENT, **(env or {})})
+    if as_file:
+        ran = subprocess.run(line, capture_output=True, text=True, timeout=50, env={**ENVIRONMENT, **(env or {})})
+    else:
+        own = {**START, "PATH": ENVIRONMENT["PATH"], **(env or {})}
+        ran = warm.run(line, capture_output=True, text=True, timeout=50, env=own)
     lines = ran.stderr.splitlines()
     assert ran.stdout == ""
     assert all(text.startswith("kade2kfp: ") for text in lines), ran.stderr

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import warm
+
 from kade2kfp.steps.python_text import embed_python
 
 from .s3 import KEY, SECRET, Store, expected, serve
@@ -37,9 +40,10 @@ def environment(store: Store, more: Mapping[str, str] = CREDENTIALS, **about: st
 
 
 def run(uri: str, path: Path, kind: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
+    done = warm.run(
         [sys.executable, "-c", TEXT, uri, str(path), kind],
-        env=dict(env),
+        env={**kept, **env},
         capture_output=True,
         text=True,
         timeout=30,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .gate_box import SOME, Boxes, GateBox, Running, boxes, children, gate, new_box, read
+from .gate_box import EVERY, SOME, Boxes, GateBox, Running, boxes, children, gate, new_box, read
 
 __all__ = ["boxes"]
 
@@ -61,7 +61,7 @@ def test_what_others_started_in_the_container_ends_too_but_not_those_above_the_s
         # A launcher that was killed could not have told the code.
         assert (done.code, done.left) == (0, [])
 
-    boxes(case)
+    boxes(case, EVERY)
 
 
 def test_what_does_not_listen_is_killed_after_ten_seconds(boxes: Boxes) -> None:
@@ -134,26 +134,29 @@ def test_the_commands_words_variables_and_output_are_its_own(boxes: Boxes) -> No
     boxes(case)
 
 
-def stopped(step: Running, order: str, within: float = 0.3) -> None:
-    """Sends the signal; the state is there in time."""
-    begin = time.monotonic()
+def stopped(step: Running, order: str) -> None:
+    """Sends the signal; the state is written without waiting for anything.
+
+    KFP's stop leaves 0.75 s, which is much; but how long a few processes take on a busy machine says nothing. So all
+    that the step could wait for takes longer here: the pause between two looks, the command, its time of grace, programs.
+    """
     step.order(order)
-    step.until(lambda: step.state() == "terminated", "the state is not written", 5)
-    assert time.monotonic() - begin < within
+    step.until(lambda: step.state() == "terminated", "the state is not written", 8)
 
 
 @pytest.mark.parametrize("order", ["step TERM", "step INT", "step HUP", "group TERM"])
 @pytest.mark.parametrize("on_exit", ["wait", "fail"])
 def test_a_signal_while_it_is_open(boxes: Boxes, order: str, on_exit: str) -> None:
     def case(box: GateBox) -> None:
-        script = 'trap "echo told; exit 0" TERM; echo; sleep 600 & while :; do wait; done'
-        with box.start(*gate(on_exit=on_exit, values={"lr": "1"}), "--", "sh", "-c", script) as step:
+        script = 'trap "cat /kade/run/state; exit 0" TERM; echo; sleep 600 & while :; do wait; done'
+        with box.start(*gate(on_exit=on_exit, values={"lr": "1"}), "--", "sh", "-c", script, look=600) as step:
             step.opened()
             step.until(lambda: read(box.folder / "out"), "the command does not run")
             stopped(step, order)
             done = step.end()
         assert (done.code, done.state, done.left, done.put) == (143, "terminated", [], {})
-        assert done.out.startswith(b"\ntold\n")
+        # The state comes first. (A signal to the group reaches the command by itself.)
+        assert done.out.startswith(b"\nterminated\n" if order != "group TERM" else (b"\nterminated\n", b"\nopen\n"))
         assert done.own == ["waiting for a person"]
 
     boxes(case, SOME)
@@ -161,7 +164,11 @@ def test_a_signal_while_it_is_open(boxes: Boxes, order: str, on_exit: str) -> No
 
 def test_a_signal_while_it_opens(boxes: Boxes) -> None:
     """Once the command runs, the step waits for no program in the foreground, where bash may lose a SIGINT."""
-    slow = "#!/bin/sh\nsleep 2\nexec /usr/bin/expr \"$@\"\n"
+    slow = """#!/bin/sh
+        [ ! -e /box/called ] || until [ -e /box/stopped ]; do sleep 0.1; done
+        : >/box/called
+        exec /usr/bin/expr "$@"
+    """
 
     def case(box: GateBox) -> None:
         (box.folder / "quick/expr").write_text(slow)
@@ -169,6 +176,7 @@ def test_a_signal_while_it_opens(boxes: Boxes) -> None:
         with box.start(*gate(), "--", "sh", "-c", "echo; exec sleep 600") as step:
             step.until(lambda: read(box.folder / "out"), "the command does not run")
             stopped(step, "step INT")
+            (box.folder / "stopped").touch()
             done = step.end()
         assert (done.code, done.left) == (143, [])
 
@@ -184,7 +192,7 @@ def test_a_signal_without_a_command_and_after_its_end(boxes: Boxes) -> None:
             done = step.end()
         assert (done.code, done.left) == (143, [])
 
-    boxes(case)
+    boxes(case, EVERY)
 
 
 def test_a_signal_while_packages_are_installed(boxes: Boxes) -> None:
@@ -211,7 +219,7 @@ def test_a_signal_while_the_command_is_being_ended(boxes: Boxes, word: str) -> N
             step.until(lambda: read(box.folder / "out"), "the command does not run")
             step.decide("c", word)
             step.until(lambda: "told" in read(box.folder / "out"), "not told")
-            stopped(step, "step TERM", 0.5)
+            stopped(step, "step TERM")
             step.order("step TERM")
             (box.folder / "go").touch()
             done = step.end()

@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import warm
+
 from kade2kfp.steps.python_text import embed_python
 
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+PATH = "/usr/local/bin:/usr/bin:/bin"
+# What the tests' own Python has read at its start: a fork of it (tests/warm.py) can only have the same.
+START = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,15 @@ def choose(
     how: str = "link",
     metric: str = "accuracy",
     to: str = "out",
-    env: dict[str, str] = ENVIRONMENT,
+    env: dict[str, str] | None = None,
 ) -> Chosen:
     keep, target = home / "keep", home / to
     words = [mode, metric, str(keep), how, str(target), *(word for one in candidates for word in one)]
-    done = subprocess.run(
+    done = (subprocess if env else warm).run(
         [sys.executable, "-c", embed_python("select_best.py"), *words],
         capture_output=True,
         text=True,
-        env=env,
+        env=env or {"PATH": PATH, **START},
         encoding="utf-8",
         timeout=60,
         check=False,
@@ -181,7 +186,7 @@ def test_no_argument_is_an_option_and_no_key_reaches_the_terminal(tmp_path: Path
 
 def test_any_name_is_written_under_any_locale(tmp_path: Path) -> None:
     given = candidate(tmp_path, "größe", "1", {"ü": "1"})
-    done = choose(tmp_path, given, metric="précision", env={"PATH": ENVIRONMENT["PATH"], "LC_ALL": "POSIX"})
+    done = choose(tmp_path, given, metric="précision", env={"PATH": PATH, "LC_ALL": "POSIX"})
     assert done.code == 0, done.out
     assert (done.keep / "winner").read_bytes() == "größe".encode()
 

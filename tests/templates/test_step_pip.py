@@ -71,7 +71,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in (bundled, folder / "there-1.0-py3-none-any.whl"):
         with zipfile.ZipFile(path) as file:
             file.extractall(packages)
-    subprocess.run([python, "-m", "pip", "list"], env={"PYTHONHOME": str(folder / "python")}, check=True)  # compiles it
+    # Compiles what of pip an installation needs.
+    install = [python, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheels, "new"]
+    subprocess.run([*install, "--target", folder / "aside"], env={"PYTHONHOME": str(folder / "python")}, check=True)
+    shutil.rmtree(folder / "aside")
     return folder
 
 

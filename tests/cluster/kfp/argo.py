@@ -26,7 +26,7 @@ def spec_of(document: Json) -> Json:
 
     text = compile(parse(json.dumps(document))).yaml
     assert text is not None
-    parts = list(yaml.safe_load_all(text))
+    parts = list(yaml.load_all(text, yaml.CSafeLoader))
     return {"pipeline_spec": parts[0], **({"platform_spec": parts[1]} if len(parts) > 1 else {})}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+import warm
 from kfp_server import Kfp, serve
 from kfp_server.fixtures import kfp
 from kfp_server.made import many_tasks
@@ -40,6 +41,13 @@ def still(plain: Path) -> Iterator[Kfp]:
         yield made
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten looks in the time of one, for what is not about how often KFP is asked."""
+    pause = following._sleep
+    monkeypatch.setattr(following, "_sleep", lambda seconds, until: pause(seconds / 10, until))
+
+
 def watch(url: str, run: str, timeout: float | None = None, how: Callable[..., int] = following.follow) -> int:
     with kfp_of(quick(url)) as one:
         return how(one, run, timeout)
@@ -48,6 +56,7 @@ def watch(url: str, run: str, timeout: float | None = None, how: Callable[..., i
 # --- what is shown, and how it ends
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_run_is_followed_to_its_end(kfp: Kfp, plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = start(kfp, FLOW, well="yes")
     assert watch(kfp.url, run) == 0
@@ -61,6 +70,7 @@ def test_a_run_is_followed_to_its_end(kfp: Kfp, plain: Path, capfd: pytest.Captu
     assert f"kade2kfp show {run} --endpoint {kfp.url}" in err
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_run_that_fails(kfp: Kfp, plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = start(kfp, FLOW)
     assert watch(kfp.url, run, how=following.wait) == 3
@@ -84,7 +94,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_stop_it(kfp: Kfp, plain: Path) ->
     run = start(kfp, LONG)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     command = [sys.executable, "-m", "kade2kfp", "rerun", run, "--follow", "--endpoint", kfp.url]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    process = warm.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
     new = ""
     for line in process.stderr:
@@ -99,6 +109,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_stop_it(kfp: Kfp, plain: Path) ->
     assert kfp.run(new).state == "RUNNING"
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_gate_says_what_to_type(kfp: Kfp, plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
     gate: dict[str, Any] = {"id": "ask", "type": "container", "image": "busybox:1.36", "command": ["sleep", "60"]}
     values = [{"name": "lr", "type": "number", "minimum": 0}]
@@ -121,6 +132,7 @@ def test_a_gate_says_what_to_type(kfp: Kfp, plain: Path, capfd: pytest.CaptureFi
 # --- a bad network
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_kfp_that_is_gone_for_a_while_is_waited_for(kfp: Kfp, plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = start(kfp, LATER)
     with between(kfp.url) as proxy:
@@ -133,6 +145,7 @@ def test_a_kfp_that_is_gone_for_a_while_is_waited_for(kfp: Kfp, plain: Path, cap
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "does not accept who you are"), (403, "you may not")])
+@pytest.mark.usefixtures("hurried")
 def test_who_may_not_look_any_more_is_told_so(
     still: Kfp, status: int, words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +157,7 @@ def test_who_may_not_look_any_more_is_told_so(
     assert "nobody has stopped the run; to see it: kade2kfp show" in capfd.readouterr().err
 
 
+@pytest.mark.usefixtures("hurried")
 def test_patience_ends(still: Kfp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "_PATIENCE", 0.0)
     run = still.made_runs(1, many_tasks(1), "RUNNING")[0]
@@ -165,7 +179,7 @@ def test_a_run_of_300_tasks_is_followed_by_a_request_a_second_at_most(
     before, sent = len(still.requests), still.bytes_sent
 
     def go_on() -> None:
-        for done in range(0, 301, 30):
+        for done in range(0, 301, 60):
             still.pretend(run, done=done, running=min(20, 300 - done))
             time.sleep(0.7)
 
@@ -209,6 +223,7 @@ def test_requests_for_many_logs_keep_apart() -> None:
     assert time.monotonic() - began >= 0.2
 
 
+@pytest.mark.usefixtures("hurried")
 def test_steps_that_have_not_changed_stay_the_same_objects(still: Kfp) -> None:
     run = still.made_runs(1, many_tasks(5), "RUNNING")[0]
     still.pretend(run, done=1, running=1)

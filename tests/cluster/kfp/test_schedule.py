@@ -141,6 +141,9 @@ def test_an_answer_that_is_lost(kfp: Kfp, proxy: Proxy, what: Any, request_: str
         (None, ("--schedule",), "The document has no `schedule`"),
         (None, ("--schedule", "often"), "--schedule 'often' is neither a duration such as 12h, nor cron"),
         (None, ("--schedule", "61 * * * *"), "the minute goes from 0 to 59"),
+        (None, ("--schedule", "0 0 30 2 *"), "nor cron that can be kept: it never fires"),
+        (None, ("--schedule", "@every 6h"), "an interval stands by itself, as `12h`"),
+        ({"cron": "0 3 * * *"}, ("--schedule", "--cluster-timezone", "Berlin"), "did you mean `Europe/Berlin`?"),
         ({"cron": "0 3 * * *", "timezone": "Europe/Berlin"}, ("--schedule",), "by --cluster-timezone Europe/Berlin"),
         (
             {"cron": "0 3 * * *"},

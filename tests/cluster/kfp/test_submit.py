@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from kfp_server import Kfp, serve
 from kfp_server import proxy as proxies
 from kfp_server.proxy import Proxy
@@ -114,6 +115,32 @@ def test_values_that_matter_to_the_compiler_make_a_version(kfp: Kfp, cli: Callab
         for one in kfp.versions.values()
     ]
     assert sizes == ["1Gi", "2Gi", "2Gi"]
+
+
+@pytest.mark.parametrize("command", [["submit"], ["submit", "--dry-run"], ["doctor"]])
+def test_without_a_cluster_nothing_is_compiled(
+    cli: Callable[..., Ran], tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kade2kfp.cli.submission.compile", lambda *_, **__: pytest.fail("it is compiled"))
+    ran = cli(*command, write(tmp_path, HELLO), "--param", "need=1")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no Kubeflow Pipelines is known" in ran.err
+    assert "name it by --endpoint" in ran.err
+
+
+def test_without_a_cluster_what_is_wrong_with_the_document_comes_first(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    wrong = HELLO | {"tasks": [{"id": "a", "type": "jobb"}]}
+    for words, says in (
+        ((), "K103"),
+        (("--param", "need=x"), "is not JSON"),
+        (("--schedule", "x"), "neither a duration"),
+    ):
+        ran = cli("submit", write(tmp_path, wrong), *words)
+        assert says in ran.err + ran.out
+        assert "no Kubeflow Pipelines" not in ran.err
+    ran = cli("submit", write(tmp_path, HELLO))
+    assert "the parameter `need` has no value" in ran.err
+    assert "no Kubeflow Pipelines" not in ran.err
 
 
 @pytest.mark.parametrize(
@@ -369,7 +396,7 @@ def test_one_that_waits_for_its_run_was_not_cut_off(kfp: Kfp, tmp_path: Path) ->
 def test_killed_while_it_waits_for_its_run(kfp: Kfp, tmp_path: Path) -> None:
     words = ("submit", write(tmp_path, SMALL), "--endpoint", kfp.url, "--wait")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-m", "kade2kfp", *map(str, words)], env=environment, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
@@ -379,7 +406,7 @@ def test_killed_while_it_waits_for_its_run(kfp: Kfp, tmp_path: Path) -> None:
     (run,) = kfp.runs.values()
     assert url == f"{kfp.url}/#/runs/details/{run.id}\n"
     kfp.end(run.id, "SUCCEEDED")
-    again = subprocess.run(
+    again = warm.run(
         [sys.executable, "-m", "kade2kfp", *map(str, words)],
         env=environment,
         capture_output=True,
