@@ -20,19 +20,17 @@ from kade2kfp.document.values import default_problem, no_json, problems
 from kade2kfp.files import replace_file
 from kade2kfp.plan.analysis import Analysis, analyse
 from kade2kfp.plan.build import build
+from kade2kfp.rules import asked
 from kade2kfp.rules.mirror import mirrored
 from kade2kfp.rules.model import Rules
-from kade2kfp.rules.policy import CHECKS as POLICY
-from kade2kfp.rules.policy import PLAN_CHECKS as PLAN_POLICY
-from kade2kfp.rules.policy import without_doubles
-from kade2kfp.rules.shown import kept
+from kade2kfp.rules.shown import kept, without_doubles
 from kade2kfp.source import Source, read_file, read_source
 from kade2kfp.steps.model import Plan
 from kade2kfp.tasks import TASK_TYPES
 
 if TYPE_CHECKING:
     from kade2kfp.description.model import Description
-    from kade2kfp.graph.model import Graph
+    from kade2kfp.graph.model import Direction, Graph
     from kade2kfp.graph.palette import Theme
 
 Format = Literal["ir", "pipelineversion"]
@@ -105,9 +103,10 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Picture:
-    """A pipeline's graph. A notebook shows it."""
+    """A pipeline's graph, and where it leads. A notebook shows it."""
 
     graph: Graph
+    direction: Direction = "auto"
 
     def svg(self, theme: Theme = "auto") -> str:
         """An SVG of its own; `auto` is light or dark as its reader wants. Raises ValueError for another word."""
@@ -115,19 +114,19 @@ class Picture:
 
         if theme not in ("auto", "light", "dark"):  # it becomes part of a page
             raise ValueError(f"no theme: {theme!r}; there are auto, light and dark")
-        return as_svg(self.graph, theme)
+        return as_svg(self.graph, theme, self.direction)
 
     def mermaid(self) -> str:
         """A Mermaid flowchart, which GitHub draws in Markdown."""
         from kade2kfp.graph import as_mermaid
 
-        return as_mermaid(self.graph)
+        return as_mermaid(self.graph, self.direction)
 
     def dot(self) -> str:
         """A graph for Graphviz."""
         from kade2kfp.graph import as_dot
 
-        return as_dot(self.graph)
+        return as_dot(self.graph, self.direction)
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -198,14 +197,12 @@ def validate(
     meant = [*wrong, *unresolved]
     for check in CHECKS:
         meant += check(analysis)
-    for of_policy in POLICY:
-        meant += of_policy(analysis, rules)
+    meant += asked.of_document(analysis, rules)
     found += (one for one in meant if not _about_a_stand_in(document, one))
     plan = None
     if not errors([*source.diagnostics, *found]):
         plan = build(analysis)
-        for of_plan in PLAN_POLICY:
-            found += of_plan(plan, analysis, rules)
+        found += asked.of_plan(plan, analysis, rules)
         plan = mirrored(plan, rules.policy)
         for plan_check in PLAN_CHECKS:
             found += plan_check(plan, analysis)
@@ -259,17 +256,22 @@ def describe(
     return description(checked.source, checked.analysis, checked.plan, mirrored=bool(checked.rules.policy.mirror))
 
 
-def draw(source: Source | str | Path, *, values: Mapping[str, Any] | None = None) -> Picture:
+def draw(
+    source: Source | str | Path, *, values: Mapping[str, Any] | None = None, direction: Direction = "auto"
+) -> Picture:
     """A picture of a document, also of one with errors as far as it can be read.
 
-    Raises DocumentError where no task can be read.
+    It leads to the `right`, or `down`; `auto` is one of them, by its shape. Raises ValueError for another word, and
+    DocumentError where no task can be read.
     """
     from kade2kfp.graph import graph_of
 
+    if direction not in ("auto", "right", "down"):
+        raise ValueError(f"no direction: {direction!r}; there are auto, right and down")
     checked = validate(source, values=values)
     if checked.analysis is None or not checked.analysis.document.tasks:
         raise DocumentError(checked)
-    return Picture(graph_of(checked.analysis))
+    return Picture(graph_of(checked.analysis), direction)
 
 
 def for_a_run(checked: Checked) -> Checked:

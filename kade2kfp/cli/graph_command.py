@@ -8,9 +8,8 @@ from typing import Literal
 
 import click
 
-from kade2kfp.api import validate
-from kade2kfp.cli.common import folder_of, read, set_option, show, shown, values
-from kade2kfp.cli.rules import rules_for
+from kade2kfp.cli.common import folder_of, read, set_option, show, shown, typed_as, values
+from kade2kfp.cli.rules import RulesChoice, config_options, rules_for
 from kade2kfp.cli.streams import out as write_out
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.escape import terminal
@@ -44,7 +43,15 @@ Examples:
     show_default=True,
     help="Colours of an SVG; auto follows the reader's.",
 )
+@click.option(
+    "--direction",
+    type=click.Choice(["auto", "right", "down"]),
+    default="auto",
+    show_default=True,
+    help="Where it leads; auto goes by its shape.",
+)
 @set_option
+@config_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,15 +59,22 @@ def command(
     out: str | None,
     format_: Format | None,
     theme: Literal["auto", "light", "dark"],
+    direction: Literal["auto", "right", "down"],
     pairs: tuple[str, ...],
+    choice: RulesChoice,
 ) -> None:
-    """Draw a pipeline as SVG, Mermaid or DOT. One with errors is drawn as far as it can be read."""
+    """Draw a pipeline as SVG, Mermaid or DOT. One with errors is drawn as far as it can be read.
+
+    It shows the document itself: images have the names that they have there, also where the team's rules mirror them.
+    """
     format_ = format_ or _format(out)
     if theme != "auto" and format_ != "svg":
         raise click.UsageError(f"--theme is for SVG, and this is {format_}: write it with -o NAME.svg or --format svg.")
     if out not in (None, "-") and file != "-":
         _keep(file, Path(str(out)))
-    rules = rules_for(file)
+    from kade2kfp.api import validate
+
+    rules = rules_for(file, choice)
     source = read(file)
     checked = validate(source, folder=folder_of(file), values=values(source, pairs), rules=rules)
     if checked.analysis is None or not checked.analysis.document.tasks:
@@ -69,7 +83,8 @@ def command(
     from kade2kfp.graph import as_dot, as_mermaid, as_svg, graph_of
 
     graph = graph_of(checked.analysis)
-    text = as_svg(graph, theme) if format_ == "svg" else as_mermaid(graph) if format_ == "mermaid" else as_dot(graph)
+    plain = as_mermaid if format_ == "mermaid" else as_dot
+    text = as_svg(graph, theme, direction) if format_ == "svg" else plain(graph, direction)
     if out is None or out == "-":
         write_out(text)
     else:
@@ -78,9 +93,8 @@ def command(
         say(f"{terminal(shown(file))} -> {terminal(shown(out))} ({tasks} task{'s' if tasks != 1 else ''})")
     wrong = errors(list(checked.diagnostics))
     if wrong:
-        name = "-" if file == "-" else terminal(shown(file))
         count, them = ("1 error", "it") if wrong == 1 else (f"{wrong:,} errors", "them")
-        say(f"{count}: `kade2kfp validate {name}` tells {them}; what could be read is drawn")
+        say(f"{count}: `kade2kfp validate {typed_as(file)}` tells {them}; what could be read is drawn")
     ctx.exit(1 if wrong else 0)
 
 

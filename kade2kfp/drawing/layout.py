@@ -97,7 +97,7 @@ def layout(
     """Place nodes so that edges lead from left to right; `pack` is the fewest boxes for a frame (0: no frames).
 
     `apart` is how far two layers are from each other at least, and at most, where many edges run between them;
-    `settle` for how many turns more each node moves to the middle of its neighbours.
+    `settle` for how many turns more each node moves to the middle of its neighbours, which makes long edges straight.
     Edges that name no node, or one node twice, are left out; where edges form a cycle, some lead back.
     Raises ValueError where two nodes have one id.
     """

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from kade2kfp.graph.measure import bold, ended, middled, mono, one_line, regular, short_digest, wrapped
-from kade2kfp.graph.model import Arrow, Badge, Box
-from kade2kfp.graph.shapes import PLAIN, SHAPES, Shape
+from kade2kfp.graph.model import Arrow, Badge, Box, Flow
+from kade2kfp.graph.shapes import Shape, shape_of
 
 NAME, DETAIL, BADGE, PATH = bold(14), regular(12), regular(11), mono(11.5)
 NAME_LINE, DETAIL_LINE, PILL, LABEL_LINE = 18.0, 16.0, 17.0, 15.0
@@ -20,8 +20,9 @@ STACK = 6.0
 """By how much the boxes behind a repeated one stand out."""
 _BOX, _LABEL = 184.0, 208.0
 """The widest text."""
-_ONE_LINE = 106.0
-"""The widest label that says from and to in one line: columns are narrower with two."""
+_ONE_LINE = {"right": 106.0, "down": 160.0}
+"""The widest label that says from and to in one line: columns are narrower with two, rows are lower with one."""
+_NAME_ROWS = 3
 _ROWS = 6
 """Of paths that are shown at one label."""
 
@@ -62,10 +63,10 @@ class Row:
         return (BADGE if self.word else PATH)(self.text) * (1.08 if self.word else 1) + (ICON + 4) * self.marked
 
 
-def contents(box: Box) -> Contents:
+def contents(box: Box, flow: Flow) -> Contents:
     """What stands in a box."""
-    shape = SHAPES.get(box.type, PLAIN)
-    names = tuple(wrapped(one_line(box.name), _BOX, NAME, 2))
+    shape = shape_of(box.type, flow)
+    names = tuple(wrapped(one_line(box.name), _BOX, NAME, _NAME_ROWS))
     type_, said = one_line(box.type), one_line(short_digest(box.detail))
     both = f"{type_} · {said}" if said else type_
     if DETAIL(both) <= _BOX:
@@ -98,12 +99,12 @@ def _pills(badges: tuple[Badge, ...]) -> tuple[tuple[Pill, ...], ...]:
     return tuple(tuple(row) for row in rows)
 
 
-def label(arrow: Arrow) -> tuple[Row, ...]:
+def label(arrow: Arrow, flow: Flow) -> tuple[Row, ...]:
     """What stands at an arrow; nothing where it only says what comes first."""
     rows = [Row(ended(one_line(branch), _LABEL, BADGE), word=True) for branch in arrow.branches]
     for volume, passages in groupby(arrow.passages[:_ROWS], lambda one: one.volume):
         for one in passages:
-            rows += [Row(text) for text in _passage(one_line(one.from_path), one_line(one.to_path))]
+            rows += [Row(text) for text in _passage(one_line(one.from_path), one_line(one.to_path), flow)]
         if volume:
             rows.append(Row(ended(one_line(volume), _LABEL - ICON - 4, BADGE), word=True, marked=True))
     rows += [Row(middled(one_line(value), _LABEL, PATH)) for value in arrow.values[:_ROWS]]
@@ -111,12 +112,12 @@ def label(arrow: Arrow) -> tuple[Row, ...]:
     return (*rows, Row(f"and {more} more", word=True)) if more > 0 else tuple(rows)
 
 
-def _passage(from_path: str, to_path: str) -> tuple[str, ...]:
+def _passage(from_path: str, to_path: str, flow: Flow) -> tuple[str, ...]:
     """A path to a path in one line or two; one path where both are the same."""
     if from_path == to_path:
         return (middled(from_path, _LABEL, PATH),)
     both = f"{from_path} → {to_path}"
-    if PATH(both) <= _ONE_LINE:
+    if PATH(both) <= _ONE_LINE[flow]:
         return (both,)
     return middled(from_path, _LABEL, PATH), "→ " + middled(to_path, _LABEL - PATH("→ "), PATH)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kade2kfp.graph.direction import flow_of
 from kade2kfp.graph.measure import one_line
-from kade2kfp.graph.model import Arrow, Box, Graph
+from kade2kfp.graph.model import Arrow, Box, Direction, Graph
 from kade2kfp.graph.palette import LIGHT
 from kade2kfp.graph.words import box_lines, label_lines
 
@@ -20,11 +21,11 @@ _SHAPES = {
 _STYLES = {"data": "solid", "order": "dashed", "values": "dotted"}
 
 
-def as_dot(graph: Graph) -> str:
+def as_dot(graph: Graph, direction: Direction = "auto") -> str:
     """A graph in DOT; `dot -Tsvg` draws it."""
     rows = [
         "digraph {",
-        f"  graph [rankdir=LR, tooltip={quoted([graph.name])}]",
+        f"  graph [rankdir={'LR' if flow_of(graph, direction) == 'right' else 'TB'}, tooltip={quoted([graph.name])}]",
         '  node [fontname="Helvetica", fontsize=12, style="filled"]',
         f'  edge [fontname="Courier", fontsize=10, color="{LIGHT.line}"]',
         *(f"  t{number} [{_box(box)}]" for number, box in enumerate(graph.boxes)),

@@ -10,6 +10,7 @@ from kade2kfp.diagnostics.escape import terminal
 
 Measure = Callable[[str], float]
 _DIGEST = re.compile(r"@sha256:([0-9a-f]{7})[0-9a-f]{57}\b")
+_JOINER = "\u200d"
 _LONGEST = 400
 """Characters of a text that are looked at; no box shows more."""
 # Widths in em of DejaVu Sans Bold, which is wider than what browsers take for sans-serif elsewhere.
@@ -54,7 +55,7 @@ def mono(size: float) -> Measure:
 def _em(char: str, known: float | None) -> float:
     if known is not None:
         return known
-    if unicodedata.combining(char):
+    if unicodedata.combining(char) or char == _JOINER:
         return 0.0
     # Emoji are wide, and so are the ligatures for whole phrases in Arabic Presentation Forms.
     return 1.35 if ord(char) > 0xFFFF or "\ufb50" <= char <= "\ufdff" else _OTHER
@@ -75,9 +76,10 @@ def ended(text: str, most: float, measure: Measure) -> str:
     """The text, or its beginning and … where it is wider."""
     if measure(text) <= most:
         return text
-    while text and measure(text + "…") > most:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    end = len(text)
+    while end and measure(text[:end] + "…") > most:
+        end = _before(text, end - 1)
+    return text[:end].rstrip() + "…"
 
 
 def middled(text: str, most: float, measure: Measure) -> str:
@@ -94,10 +96,13 @@ def middled(text: str, most: float, measure: Measure) -> str:
             short = "/".join([head, *parts[number:]])
             if measure(short) <= most:
                 return short
-    for left_out in range(2, len(text)):
+    # Of an image it is the name and the tag: what stands before says less than the middle of these.
+    head, text = ("…/", parts[-1]) if len(parts) > 1 and parts[-1] else ("", text)
+    for left_out in range(0 if head else 2, len(text)):
         kept = len(text) - left_out
-        head = text[: kept * 2 // 5]
-        short = head + "…" + text[len(text) - kept + len(head) :]
+        begin = _before(text, kept * 2 // 5)
+        end = _before(text, len(text) - kept + begin)
+        short = head + (text[:begin] + "…" + text[end:] if left_out else text)
         if measure(short) <= most:
             return short
     return "…"
@@ -110,8 +115,20 @@ def wrapped(text: str, most: float, measure: Measure, rows: int) -> list[str]:
         fits = 1
         while measure(text[: fits + 1]) <= most:
             fits += 1
-        space = text.rfind(" ", 0, fits + 1)
-        fits = space if space > fits // 4 else fits  # a word that leaves most of the line empty is broken
-        lines.append(text[:fits].rstrip())
-        text = text[fits:].lstrip()
+        between = (text.rfind(" ", 0, fits + 1), max(text.rfind(sign, 0, fits) + 1 for sign in "-_./:"))
+        # A word that leaves most of the line empty is broken, and what is one character but longer than a line.
+        at = next((end for end in between if end > fits // 4), _before(text, fits) or fits)
+        lines.append(text[:at].rstrip())
+        text = text[at:].lstrip()
     return [*lines, ended(text, most, measure)] if text else lines or [""]
+
+
+def _before(text: str, at: int) -> int:
+    """The nearest place up to there that parts no character from its accents, and no emoji that is made of some."""
+    while 0 < at < len(text) and (text[at - 1] == _JOINER or text[at] == _JOINER or _follows(text[at])):
+        at -= 1
+    return max(0, at)
+
+
+def _follows(char: str) -> bool:
+    return unicodedata.category(char).startswith("M") or "\U0001f3fb" <= char <= "\U0001f3ff"  # tones of skin

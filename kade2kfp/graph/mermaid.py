@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from kade2kfp.graph.direction import flow_of
 from kade2kfp.graph.measure import one_line
-from kade2kfp.graph.model import Arrow, Box, Graph
+from kade2kfp.graph.model import Arrow, Box, Direction, Graph
 from kade2kfp.graph.palette import LIGHT
 from kade2kfp.graph.words import box_lines, label_lines
 
@@ -29,9 +30,9 @@ _LIST = re.compile(r"^(\d+)[.)]|^[-+](?= )")
 _STYLE = re.compile("style|classDef")
 
 
-def as_mermaid(graph: Graph) -> str:
+def as_mermaid(graph: Graph, direction: Direction = "auto") -> str:
     """A graph as Mermaid's text, one statement a line; without the fence that Markdown wants around it."""
-    rows = ["flowchart LR"]
+    rows = ["flowchart LR" if flow_of(graph, direction) == "right" else "flowchart TD"]
     rows += [f"  t{number}{_box(box)}" for number, box in enumerate(graph.boxes)]
     rows += [f"  {_arrow(arrow)}" for arrow in graph.arrows]
     dotted = [str(number) for number, arrow in enumerate(graph.arrows) if arrow.kind == "values"]

@@ -10,6 +10,10 @@ from typing import Literal
 
 BadgeKind = Literal["gate", "sweep", "retry", "always", "exit", "volume"]
 ArrowKind = Literal["data", "order", "values"]
+Flow = Literal["right", "down"]
+"""Where arrows lead."""
+Direction = Literal["auto", Flow]
+"""What is asked for; `auto` is one of the two, by the graph's shape."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def _below(scope: str, rule: str) -> str:
 _FORMS = (
     'text { font-family: -apple-system, "Segoe UI", "Liberation Sans", Helvetica, Arial, sans-serif; text-anchor: middle; }',
     "text.first { text-anchor: start; }",
-    ".name { font-size: 14px; font-weight: 600; }",
+    ".name { font-size: 14px; font-weight: 600; unicode-bidi: plaintext; }",
     ".detail { font-size: 12px; }",
     ".badge text, .label text.word { font-size: 11px; }",
     ".label text { font-family: ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace; font-size: 11.5px; }",

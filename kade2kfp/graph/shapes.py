@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kade2kfp.graph.model import Flow
+
 Outline = Callable[[float, float], tuple[str, str]]
 """From width and height to the data of two SVG paths: the outline, which is filled, and lines in it."""
 
@@ -13,8 +15,8 @@ Outline = Callable[[float, float], tuple[str, str]]
 class Shape:
     """An outline, the room that it takes from the text on each side, and where arrows may meet its sides.
 
-    `before` and `behind` say how far from the upper and lower corner arrows keep at the left and at the right side;
-    None where all meet in the middle.
+    How far from the corners arrows keep: `before` at the left side, `behind` at the right, `above` and `below`; None
+    where all meet in the middle.
     """
 
     outline: Outline
@@ -24,6 +26,14 @@ class Shape:
     bottom: float = 9
     before: float | None = 10
     behind: float | None = 10
+    above: float | None = 16
+    below: float | None = 16
+
+    def spare(self, flow: Flow, *, coming: bool) -> float | None:
+        """How far from the corners arrows keep where they come along the flow, or leave."""
+        if flow == "right":
+            return self.before if coming else self.behind
+        return self.above if coming else self.below
 
 
 def _rounded(w: float, h: float) -> tuple[str, str]:
@@ -74,18 +84,31 @@ def _funnel(w: float, h: float) -> tuple[str, str]:
     return f"M0 0L{w:g} 10V{h - 10:g}L0 {h:g}z", ""
 
 
+def _funnel_down(w: float, h: float) -> tuple[str, str]:
+    return f"M0 0H{w:g}L{w - 16:g} {h:g}H16z", ""
+
+
 SHAPES = {
-    "loadData": Shape(_cylinder, top=17, bottom=13, before=14, behind=14),
+    "loadData": Shape(_cylinder, top=17, bottom=13, before=14, behind=14, above=45, below=45),
     "container": Shape(_barred, left=18, right=18),
     "notebook": Shape(_spined, left=27),
     "job": Shape(_rounded),
-    "viewer": Shape(_screen, bottom=17, before=18, behind=18),
-    "serving": Shape(_pointed, right=26, behind=None),
-    "condition": Shape(_hexagon, left=26, right=26, before=None, behind=None),
+    "viewer": Shape(_screen, bottom=17, before=18, behind=18, below=None),
+    "serving": Shape(_pointed, right=26, behind=None, above=28, below=28),
+    "condition": Shape(_hexagon, left=26, right=26, before=None, behind=None, above=28, below=28),
     "select": Shape(_funnel, right=18, top=12, bottom=12, before=12, behind=20),
 }
+_DOWN = {"select": Shape(_funnel_down, left=24, right=24, below=28)}
 PLAIN = SHAPES["job"]
 """Of a type that has no shape of its own."""
+
+
+def shape_of(type_: str, flow: Flow) -> Shape:
+    """The shape of a type, where the picture leads so: a funnel grows narrow along it."""
+    found = SHAPES.get(type_, PLAIN)
+    return found if flow == "right" else _DOWN.get(type_, found)
+
+
 ICONS = {
     "gate": "M2.5 1.5h2.6v9H2.5zM6.9 1.5h2.6v9H6.9z",
     "sweep": "M1 4h7v7H1zM4 4V1h7v7H8",

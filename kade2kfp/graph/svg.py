@@ -13,20 +13,27 @@ from itertools import pairwise
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.drawing.layout import Point
 from kade2kfp.graph.contents import DETAIL_LINE, GAP, ICON, LABEL_LINE, NAME_LINE, PILL, STACK, Pill
-from kade2kfp.graph.model import Arrow, Box, Graph
+from kade2kfp.graph.direction import flow_of
+from kade2kfp.graph.labels import Label
+from kade2kfp.graph.lines import Line
+from kade2kfp.graph.model import Arrow, Box, Direction, Flow, Graph
 from kade2kfp.graph.palette import LIGHT, Theme, css
-from kade2kfp.graph.place import Label, Line, PlacedBox, place
+from kade2kfp.graph.place import PlacedBox, place
 from kade2kfp.graph.shapes import ICONS
 
 _MARGIN = 16
+_NOTE = 26
+"""The height of a line below everything."""
+_REDUCED = "Arrows that longer ways imply are left out."
 _TITLE = 2000
 """Characters of a text that is shown in full where the pointer rests."""
 
 
-def as_svg(graph: Graph, theme: Theme = "auto") -> str:
-    """A graph as an SVG document; `auto` is dark where the reader's pages are."""
-    drawn = place(graph)
-    wide, high = drawn.width + 2 * _MARGIN, drawn.height + 2 * _MARGIN
+def as_svg(graph: Graph, theme: Theme = "auto", direction: Direction = "auto") -> str:
+    """A graph as an SVG document; the theme `auto` is dark where the reader's pages are."""
+    flow = flow_of(graph, direction)
+    drawn = place(graph, flow)
+    wide, high = drawn.width + 2 * _MARGIN, drawn.height + 2 * _MARGIN + (_NOTE if drawn.reduced else 0)
     size = f'viewBox="{-_MARGIN} {-_MARGIN} {wide:g} {high:g}" width="{wide:g}" height="{high:g}"'
     rows = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} class="kade2kfp-{theme}" role="img">',
@@ -34,12 +41,13 @@ def as_svg(graph: Graph, theme: Theme = "auto") -> str:
         f"<desc>{_text(_described(graph))}</desc>",
         f"<style>\n{css(theme)}\n</style>",
         f'<rect class="page" x="{-_MARGIN}" y="{-_MARGIN}" width="{wide:g}" height="{high:g}" rx="10"/>',
-        *(_arrow(line) for line in drawn.lines),
+        *(_arrow(line, flow) for line in drawn.lines),
         *(_label(graph, label) for label in drawn.labels if label.rows),
         *(_box(graph.boxes[box.number], box) for box in drawn.boxes),
+        f'<text class="detail first" x="0" y="{drawn.height + _NOTE - 6:g}">{_REDUCED}</text>' if drawn.reduced else "",
         "</svg>",
     ]
-    return "\n".join(rows) + "\n"
+    return "\n".join(row for row in rows if row) + "\n"
 
 
 def _text(text: str) -> str:
@@ -48,29 +56,42 @@ def _text(text: str) -> str:
 
 
 def _described(graph: Graph) -> str:
+    """What the picture shows, for those who do not see it: how many tasks, and which leads to which."""
     tasks = f"{len(graph.boxes)} task{'' if len(graph.boxes) == 1 else 's'}"
-    return f"{graph.description} ({tasks})" if graph.description else f"A pipeline of {tasks}."
+    ahead: dict[int, list[str]] = {}
+    for arrow in graph.arrows:
+        ahead.setdefault(arrow.giver, []).append(graph.boxes[arrow.taker].name)
+    ways = [f"{graph.boxes[giver].name} leads to {', '.join(ahead[giver])}." for giver in sorted(ahead)]
+    first = f"{graph.description} ({tasks})" if graph.description else f"A pipeline of {tasks}."
+    return " ".join([first, *ways])
 
 
-def _arrow(line: Line) -> str:
+def _arrow(line: Line, flow: Flow) -> str:
     """An arrow's line, and its head where it ends at a box."""
     points = list(line.points)
     head = ""
     if line.head:
-        (x, y), (before, _) = points[-1], points[-2]
-        back = 9 if before >= x else -9
-        head = f'<path class="head" d="M{x:g} {y:g}l{back:g} -4.5v9z"/>'
-        points[-1] = (x + back * 0.7, y)
-    return f'<g class="arrow {line.kind}"><path d="{_path(points)}"/>{head}</g>'
+        (x, y), before = points[-1], points[-2]
+        if flow == "right":
+            back = 9 if before[0] >= x else -9
+            shape, points[-1] = f"l{back} -4.5v9z", (x + back * 0.7, y)
+        else:
+            back = 9 if before[1] >= y else -9
+            shape, points[-1] = f"l-4.5 {back}h9z", (x, y + back * 0.7)
+        head = f'<path class="head" d="M{x:g} {y:g}{shape}"/>'
+    return f'<g class="arrow {line.kind}"><path d="{_path(points, flow)}"/>{head}</g>'
 
 
-def _path(points: list[Point]) -> str:
-    """Straight lines and bends by turns, as the data of an SVG path."""
+def _path(points: list[Point], flow: Flow) -> str:
+    """Straight lines and bends by turns, as the data of an SVG path; bends begin and end along the flow."""
     said = [f"M{points[0][0]:g} {points[0][1]:g}"]
     for number, ((x, y), (to_x, to_y)) in enumerate(pairwise(points)):
-        if number % 2 and y != to_y:
-            bend = (to_x - x) / 2
-            said.append(f"C{x + bend:g} {y:g} {to_x - bend:g} {to_y:g} {to_x:g} {to_y:g}")
+        if number % 2 and flow == "right" and y != to_y:
+            middle = (x + to_x) / 2
+            said.append(f"C{middle:g} {y:g} {middle:g} {to_y:g} {to_x:g} {to_y:g}")
+        elif number % 2 and flow == "down" and x != to_x:
+            middle = (y + to_y) / 2
+            said.append(f"C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}")
         elif (x, y) != (to_x, to_y):
             said.append(f"L{to_x:g} {to_y:g}")
     return "".join(said)
@@ -94,9 +115,8 @@ def _label(graph: Graph, label: Label) -> str:
 
 def _said(graph: Graph, label: Label) -> str:
     """What a label says, in full."""
-    arrows = [graph.arrows[number] for number in label.arrows]
-    takers = ", ".join(graph.boxes[arrow.taker].name for arrow in arrows)
-    return f"{graph.boxes[arrows[0].giver].name} → {takers}: {'; '.join(_parts(arrows[0]))}"
+    givers, takers = (", ".join(graph.boxes[end].name for end in ends) for ends in (label.givers, label.takers))
+    return f"{givers} → {takers}: {'; '.join(_parts(graph.arrows[label.arrows[0]]))}"
 
 
 def _parts(arrow: Arrow) -> Iterator[str]:

@@ -82,6 +82,29 @@ def test_arrows_begin_and_end_at_the_sides_of_boxes(graph: tuple[list[Node], lis
         assert len(route.points) == 2 * (target.layer - source.layer)
 
 
+@given(graphs(cyclic=True))
+@settings(max_examples=60, deadline=None)
+def test_a_settled_picture_keeps_its_order(
+    graph: tuple[list[Node], list[tuple[str, str]]],
+) -> None:
+    given_nodes, edges = graph
+    loose, drawn = layout(given_nodes, edges, pack=0), layout(given_nodes, edges, pack=0, settle=10)
+    check_boxes(drawn)
+    for one, other in combinations(range(len(given_nodes)), 2):
+        if loose.nodes[one].layer == loose.nodes[other].layer:
+            assert (loose.nodes[one].y < loose.nodes[other].y) == (drawn.nodes[one].y < drawn.nodes[other].y)
+    assert drawn == layout(given_nodes, edges, pack=0, settle=10)
+
+
+def test_an_edge_past_many_layers_is_straight() -> None:
+    chain = [(f"n{number}", f"n{number + 1}") for number in range(11)]
+    edges = [*chain, ("n0", "n11"), ("n2", "n9"), ("n4", "n6")]
+    drawn = layout(nodes(12), edges, pack=0, settle=10)
+    for source, target in (("n0", "n11"), ("n2", "n9"), ("n4", "n6")):
+        route = next(one for one in drawn.routes if (one.sources, one.targets) == ((source,), (target,)))
+        assert len({y for _, y in route.points[1:-1]}) == 1
+
+
 def test_an_edge_past_a_layer_keeps_clear_of_its_boxes() -> None:
     drawn = layout(nodes(4), [("n0", "n1"), ("n1", "n2"), ("n0", "n2"), ("n0", "n3"), ("n3", "n2")])
     route = next(one for one in drawn.routes if (one.sources, one.targets) == (("n0",), ("n2",)))

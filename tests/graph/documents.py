@@ -11,6 +11,7 @@ from kade2kfp.graph import Graph, graph_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pipeline.json"))
+STARTERS = sorted((ROOT / "templates" / "new").glob("*/pipeline.json"))
 MARKS = ("\x1b[31mred\x1b[0m", "\x1b]0;x\x07", "%0A::error::x", "<script>alert(1)</script>", "](http://evil)", "--> t1")
 QUOTES = (
     "\"quoted\" 'q'",

@@ -30,6 +30,14 @@ class Rectangle:
         across = self.x + slack < x < self.x + self.width - slack
         return across and self.y + slack < y < self.y + self.height - slack
 
+    def is_met_at(self, x: float, y: float) -> bool:
+        """Whether a point lies at one of the sides."""
+        across, down = self.x - 1 <= x <= self.x + self.width + 1, self.y - 1 <= y <= self.y + self.height + 1
+        at_side = (
+            min(abs(x - self.x), abs(x - self.x - self.width), abs(y - self.y), abs(y - self.y - self.height)) <= 1
+        )
+        return across and down and at_side
+
 
 def root(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(text.encode())
@@ -114,9 +122,8 @@ def check(text: str) -> ElementTree.Element:
             assert x <= point[0] <= x + width
             assert y <= point[1] <= y + height
     boxes = [one for one in found if one.kind == "task"]
-    for end_x, end_y in heads(picture):
-        near = [one for one in boxes if one.y <= end_y <= one.y + one.height]
-        assert any(min(abs(end_x - one.x), abs(end_x - one.x - one.width)) <= 1 for one in near), (end_x, end_y)
+    for end in heads(picture):
+        assert any(one.is_met_at(*end) for one in boxes), end
     for said, left, right, base, wide, high in texts(picture):
         assert left >= -0.5, said
         assert right <= wide + 0.5, said

@@ -30,7 +30,7 @@ def read(text: str) -> tuple[list[str], list[tuple[str, str, str]]]:
     boxes: list[str] = []
     arrows = []
     head, *lines = text.removesuffix("\n").split("\n")
-    assert head == "flowchart LR"
+    assert head in ("flowchart LR", "flowchart TD")
     for line in lines:
         if box := BOX.fullmatch(line):
             assert int(box[1]) == len(boxes)
