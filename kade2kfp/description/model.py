@@ -217,7 +217,7 @@ class Task(Shape):
     outputs: list[Output] = Field(description="Values that it gives to others.")
     settings: list[Setting] = Field(description="What holds for its pods, and where each comes from.")
     disputed: list[Dispute] = Field(description="What it takes from no task before it, because they disagree.")
-    bytes: Bytes = Field(description="About how much of the compiled pipeline it takes.")
+    bytes: Bytes = Field(description="About how much of a run it takes, with the state of its steps.")
 
 
 class Arrow(Shape):
@@ -365,10 +365,10 @@ class TaskSize(Shape):
 
 
 class Size(Shape):
-    """An estimate of how large the compiled pipeline is."""
+    """An estimate of how large a run is at its end: its workflow, and the state of its steps."""
 
     bytes: Bytes = Field(description="About how many bytes.")
-    limit: Bytes = Field(description="How many Kubernetes holds.")
+    limit: Bytes = Field(description="How many Argo holds of a run.")
     share: float = Field(description="The part of the limit, from 0 to 1.")
     largest_step: Bytes = Field(description="The bytes of the largest step for KFP's driver.")
     step_limit: Bytes = Field(description="How many that driver takes.")

@@ -193,7 +193,7 @@ def _need(one: told.Need) -> Sequence[str]:
 
 def _size(one: told.Size, columns: int) -> Iterator[str]:
     largest = ", ".join(f"{task.task} {size(task.bytes)}" for task in one.largest[:3] if task.bytes)
-    text = f"Size: about {size(one.bytes)}, {one.share:.1%} of what Kubernetes holds"
+    text = f"Size: about {size(one.bytes)}, {one.share:.1%} of what Argo holds"
     yield from paragraph(text + (f"; largest: {largest}" if largest else ""), columns)
 
 

@@ -227,6 +227,16 @@ def test_needs_name_what_must_be_there() -> None:
     assert rows["secret", "keys", None]["tasks"] == ["look"]
 
 
+@pytest.mark.parametrize("optional", [(False, True), (True, False), (True, True)])
+def test_what_one_task_cannot_do_without_must_be_there(optional: tuple[bool, ...]) -> None:
+    tasks = [
+        job(id_, env=[{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": may}}}])
+        for id_, may in zip("ab", optional, strict=True)
+    ]
+    (need,) = data(document(tasks))["needs"]
+    assert (need["name"], need["optional"], need["tasks"]) == ("s", all(optional), ["a", "b"])
+
+
 def test_a_parameter_that_is_set_is_known() -> None:
     source = api.parse(RICH.read_text(encoding="utf-8"))
     found = data(api.validate(source, values={"token_name": "mine"}))

@@ -97,7 +97,7 @@ def test_sections_that_have_nothing_are_left_out() -> None:
         "Images",
         "  busybox:1  a",
         "",
-        "Size: about 2 KiB, 0.2% of what Kubernetes holds; largest: a 34 B",
+        "Size: about 10 KiB, 1.0% of what Argo holds; largest: a 501 B",
     ]
 
 

@@ -6,6 +6,8 @@ third_party/forked/golang/expansion/expand.go, once for the driver's pod and onc
 
 from __future__ import annotations
 
+import ast
+import functools
 import json
 import os
 import re
@@ -21,11 +23,11 @@ import yaml
 ARGO = {"{{workflow.uid}}": "8c1f5c1e-3f0a-4b8e-9a55-0123456789ab", "{{workflow.name}}": "a-run-x7x7x"}
 # In the driver's pod and in the step's; all that hostile texts of the tests name would be found.
 VARIABLES = {"HOME": "/wrong", "PATH": "/wrong", "KFP_POD_NAME": "wrong", "A": "wrong"}
-DUMP = """import json, os, sys
+DUMP = """import os, sys
 words = [os.fsencode(word).hex() for word in sys.argv[2:]]
 env = {name.hex(): value.hex() for name, value in os.environb.items()}
 with open(sys.argv[1], "w") as file:
-    json.dump([words, env], file)
+    print([words, env], file=file)
 """
 
 
@@ -68,9 +70,14 @@ def through_kubernetes(text: str) -> str:
     return expand(expand(text, VARIABLES), VARIABLES)
 
 
+@functools.lru_cache(2)  # one pipeline is run with several parameters
+def _spec(compiled: str) -> Any:
+    return next(iter(yaml.load_all(compiled, yaml.CSafeLoader)))
+
+
 def run(compiled: str, step: str, root: Path, **parameters: Any) -> subprocess.CompletedProcess[bytes]:
     """Start a step as its container would be; KFP's own paths lie below `root`."""
-    spec = next(iter(yaml.safe_load_all(compiled)))
+    spec = _spec(compiled)
     task = spec["root"]["dag"]["tasks"][step]
     component = spec["components"][task["componentRef"]["name"]]
     container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
@@ -93,11 +100,11 @@ def dumping(root: Path) -> list[str]:
     """A command that writes down what it is given: the words that come after."""
     program = root / "dump.py"
     program.write_text(DUMP)
-    return [sys.executable, "-S", str(program), str(root / "given.json")]
+    return [sys.executable, "-S", str(program), str(root / "given")]
 
 
 def arrived(root: Path) -> Arrived:
     """What the command of `dumping` was given."""
-    words, env = json.loads((root / "given.json").read_text())
+    words, env = ast.literal_eval((root / "given").read_text())
     unhex = bytes.fromhex
     return Arrived([unhex(word) for word in words], {unhex(name): unhex(value) for name, value in env.items()})

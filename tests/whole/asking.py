@@ -30,7 +30,7 @@ def ir(document: Json) -> list[Json]:
     """The documents of the YAML of a document that must compile."""
     found = compiled(document)
     assert found.yaml is not None, errors(found)
-    return list(yaml.safe_load_all(found.yaml))
+    return list(yaml.load_all(found.yaml, yaml.CSafeLoader))
 
 
 def leaves(value: Json) -> list[Json]:

@@ -189,7 +189,8 @@ def _name_of(secret: str | Json) -> str:
 
 
 def _annotation(text: str) -> bool:
-    return not any(bad in text for bad in ("{{", "$(", "$$"))
+    control = any(char < " " and char not in "\b\t\n\f\r" for char in text)
+    return not control and not any(bad in text for bad in ("{{", "$(", "$$"))
 
 
 _TOLERATIONS = st.one_of(

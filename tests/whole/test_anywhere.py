@@ -82,9 +82,10 @@ def test_a_wrong_document_gives_the_same_diagnostics_everywhere(workers: list[Wo
     _alike(workers, text)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
-def test_the_examples_without_their_files_are_the_same_everywhere(workers: list[Worker], path: Path) -> None:
-    _alike(workers, path.read_text(encoding="utf-8"))
+def test_the_examples_without_their_files_are_the_same_everywhere(workers: list[Worker]) -> None:
+    """One test: its workers, which take seconds to begin, are not begun in several of pytest's."""
+    for path in EXAMPLES:
+        _alike(workers, path.read_text(encoding="utf-8"))
 
 
 def test_nothing_is_left_behind(workers: list[Worker], tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_the_manifests_hold_the_same_pipeline(document: dict[str, Any]) -> None:
     text = json.dumps(document)
     manifests = api.compile(api.parse(text), format="pipelineversion").yaml
     assert manifests is not None
-    kinds = {one["kind"]: one for one in yaml.safe_load_all(manifests)}
+    kinds = {one["kind"]: one for one in yaml.load_all(manifests, yaml.CSafeLoader)}
     spec, *platform = yaml.safe_load_all(compiled(document).yaml or "")
     assert kinds["PipelineVersion"]["spec"]["pipelineSpec"] == spec
     assert kinds["PipelineVersion"]["spec"].get("platformSpec") == (platform[0] if platform else None)
