@@ -16,8 +16,10 @@ from kade2kfp.checks.groups import groups
 from kade2kfp.checks.images import images
 from kade2kfp.checks.isolated import isolated
 from kade2kfp.checks.iterations import iterations
+from kade2kfp.checks.line_ends import line_ends
 from kade2kfp.checks.load_data import load_data
 from kade2kfp.checks.loops import loops
+from kade2kfp.checks.lost_references import lost_references
 from kade2kfp.checks.metadata import metadata
 from kade2kfp.checks.mounts import mounts
 from kade2kfp.checks.notebooks import notebooks
@@ -62,8 +64,10 @@ CHECKS: tuple[Callable[[Analysis], Iterable[Diagnostic]], ...] = (
     images,
     isolated,
     iterations,
+    line_ends,
     load_data,
     loops,
+    lost_references,
     metadata,
     mounts,
     notebooks,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
 
+from kade2kfp.checks.shells import USUAL, is_read, operator_in, variable_in
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.shared import CommandTask
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.tasks.viewer import Viewer
 
 
 def commands(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K201: no command. K202: a command and a script. K203: an empty command or a NUL in it."""
+    """K201: no command. K202: a command and a script. K203: an empty command or a NUL in it. K228: what only a shell reads."""
     for task in analysis.document.tasks:
+        if isinstance(task, Viewer):
+            yield from _variables(task, _OF_A_VIEWER)
         if not isinstance(task, CommandTask):
             continue
         if task.command is not None and task.script is not None:
@@ -45,6 +50,7 @@ def commands(analysis: Analysis) -> Iterator[Diagnostic]:
                 "its first element is the program to start",
             )
         yield from _shell(task)
+        yield from _variables(task, USUAL | {setting.value.name for setting in analysis.settings[task.id].env})
         if task.script is not None and not task.script.strip():
             yield Diagnostic("K203", "the script is empty", task.place("script"), "write what the shell shall do")
         for field, words in (
@@ -63,21 +69,33 @@ def commands(analysis: Analysis) -> Iterator[Diagnostic]:
                     )
 
 
-_OPERATORS = frozenset(("&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"))
+_OF_A_VIEWER = frozenset(("HOST", "PORT"))
+# A reference may have spaces in it; what stands around it is the program's name all the same.
+_REFERENCE = re.compile(r"\{\{[^{}]*\}\}")
 
 
 def _shell(task: CommandTask) -> Iterator[Diagnostic]:
     """K228 (warning): what only a shell would understand, in a command that is started without one."""
     words = task.command or []
-    if not words or words[0].rpartition("/")[2] in ("sh", "bash", "dash", "ash", "zsh"):
+    if not words or is_read(words, task.args or ()):
         return
     help_ = "no shell reads a command: write each word on its own, or use `script`, which is for `sh -e`"
-    if any(char in words[0] for char in " \t\n") and "{{" not in words[0]:
+    if any(char in _REFERENCE.sub("", words[0]) for char in " \t\n"):
         yield Diagnostic("K228", "the program's name has a space in it", task.place("command", 0), help_)
+    elif (i := operator_in(words)) is not None:
+        yield Diagnostic(
+            "K228", f"`{words[i]}` would be an argument of {words[0][:40]}", task.place("command", i), help_
+        )
+
+
+def _variables(task: CommandTask | Viewer, names: Container[str]) -> Iterator[Diagnostic]:
+    """K228 (warning): a variable that nothing puts in: texts arrive as they stand, where Kubernetes puts in `$(NAME)`."""
+    args = task.args or [] if isinstance(task, CommandTask) else []
+    if is_read(task.command or [], args):
         return
-    for i, word in enumerate(words):
-        if word in _OPERATORS:
-            yield Diagnostic(
-                "K228", f"`{word}` would be an argument of {words[0][:40]}", task.place("command", i), help_
-            )
-            return
+    for field, words in (("command", task.command or []), ("args", args)):
+        for i, word in enumerate(words):
+            if variable := variable_in(word, names):
+                help_ = 'let a shell put it in: "command": ["sh", "-c", "exec program $NAME"]'
+                yield Diagnostic("K228", f"`{variable}` would arrive as it stands", task.place(field, i), help_)
+                break

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from kade2kfp.diagnostics.model import Diagnostic, Pointer
+from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.document.types import kind_of
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.resolve import Reference, parameter
 from kade2kfp.tasks.condition import Condition, Test
 
 
@@ -35,7 +38,16 @@ def conditions(analysis: Analysis) -> Iterator[Diagnostic]:
             help_ = 'draw an arrow from it with "branch": "then" or "else"'
             yield Diagnostic("K500", f"nothing stands behind the condition `{task.id}`", task.place("id"), help_)
         if task.test is not None:
-            yield from _compared(analysis, task.test)
+            yield from _at_what_was_meant(analysis, task.test, list(_compared(analysis, task.test)))
+
+
+def _at_what_was_meant(analysis: Analysis, test: Test, found: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """A side where a reference was meant and not written (K314) is why the sides do not fit: it is said there."""
+    if found:
+        sides = {test.place("left"), test.place("right")}
+        at = next((one.place.pointer for one in analysis.resolution.lost if one.place.pointer in sides), None)
+        found = [replace(found[0], pointer=at)] if at else found
+    yield from found
 
 
 def _compared(analysis: Analysis, test: Test) -> Iterator[Diagnostic]:
@@ -60,6 +72,8 @@ def _compared(analysis: Analysis, test: Test) -> Iterator[Diagnostic]:
         return
     if left != right:
         help_ = 'numbers are compared with numbers; a number in quotes is a text: write 0.9, not "0.9"'
+        if "boolean" in (left, right):
+            help_ = "a boolean is compared with true or false, without quotes"
         yield Diagnostic("K502", f"a {left} cannot be compared with a {right}", test.place("right"), help_)
     elif left != "number" and test.operator not in ("==", "!="):
         yield Diagnostic(
@@ -68,6 +82,33 @@ def _compared(analysis: Analysis, test: Test) -> Iterator[Diagnostic]:
             test.place("operator"),
             "use == or !=",
         )
+    else:
+        yield from _never(analysis, test)
+
+
+def _never(analysis: Analysis, test: Test) -> Iterator[Diagnostic]:
+    """A text that the other side, which has few values, never is: one branch would never be taken."""
+    for side, other in (("left", "right"), ("right", "left")):
+        reference = analysis.resolution.whole.get(test.place(side))
+        literal = getattr(test, other)
+        if reference is None or not isinstance(literal, str) or "{{" in literal:
+            continue
+        values = _values(analysis, reference)
+        if values and literal not in values:
+            message = f"{reference.expression.text} is never `{literal[:60]}`"
+            yield Diagnostic("K502", message, test.place(other), did_you_mean(literal, values, noun="values"))
+
+
+def _values(analysis: Analysis, reference: Reference) -> list[str]:
+    """All texts that a reference may stand for; none where there may be others."""
+    if reference.expression.root == "decision":
+        return ["resume", "reject"]
+    declared = (
+        parameter(analysis.document, reference.expression.name) if reference.expression.root == "params" else None
+    )
+    if declared is None or not declared.enum or analysis.document.is_torn(declared.place("enum")):
+        return []
+    return [value for value in declared.enum if isinstance(value, str)]
 
 
 def _mixed(analysis: Analysis, at: Pointer) -> bool:

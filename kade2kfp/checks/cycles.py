@@ -10,17 +10,11 @@ from kade2kfp.plan.analysis import Analysis
 
 def cycles(analysis: Analysis) -> Iterator[Diagnostic]:
     """K327: tasks that wait for one another, as the path of their names; one diagnostic a knot of tasks."""
-    edges: dict[str, dict[str, Pointer]] = {}
-    for flow in analysis.flows:
-        if flow.giver.id != flow.taker.id:
-            edges.setdefault(flow.giver.id, {}).setdefault(flow.taker.id, flow.arrow.at)
-    for reference in analysis.resolution.references:
-        if reference.target.task and reference.holder:
-            edges.setdefault(reference.target.task, {}).setdefault(reference.holder, reference.place.pointer)
+    edges = waiting(analysis)
     done: set[str] = set()
-    for task in analysis.document.tasks:
-        if task.id not in done:
-            path = _cycle_from(task.id, edges, done)
+    for task in _tasks(analysis):
+        if task not in done:
+            path = _cycle_from(task, edges, done)
             if path:
                 shown = " → ".join(f"`{id_}`" for id_ in path)
                 at = edges[path[-2]][path[-1]]
@@ -30,6 +24,24 @@ def cycles(analysis: Analysis) -> Iterator[Diagnostic]:
                     at,
                     "take out one of the arrows or references between them",
                 )
+
+
+def waiting(analysis: Analysis) -> dict[str, dict[str, Pointer]]:
+    """By a task's id, the tasks that wait for it, each with the arrow or reference that says so."""
+    tasks = _tasks(analysis)
+    edges: dict[str, dict[str, Pointer]] = {}
+    for arrow in analysis.document.arrows:
+        if arrow.from_task != arrow.to_task and arrow.from_task in tasks and arrow.to_task in tasks:
+            edges.setdefault(arrow.from_task, {}).setdefault(arrow.to_task, arrow.at)
+    for reference in analysis.resolution.references:
+        if reference.target.task and reference.holder:
+            edges.setdefault(reference.target.task, {}).setdefault(reference.holder, reference.place.pointer)
+    return edges
+
+
+def _tasks(analysis: Analysis) -> dict[str, None]:
+    document = analysis.document
+    return dict.fromkeys((*(task.id for task in document.tasks), *sorted(document.damaged["tasks"])))
 
 
 def _cycle_from(start: str, edges: dict[str, dict[str, Pointer]], done: set[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from kade2kfp.checks.metadata import key_problem
+from kade2kfp.checks.shells import USUAL, variable_in
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
 from kade2kfp.document.read import Document
 from kade2kfp.document.shared import EnvVar
@@ -19,7 +20,7 @@ _SECRET_NAME = re.compile(r"(?i)(passw(or)?d|passphrase|secret|token|api_?key|pr
 _SECRET_VALUE = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|xox[abprs]-[\w-]{10,}|hf_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]"
-    r"|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*+://[^/\s:@]++:[^/\s:@{]++@"
+    r"|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*+://[^/\s:@]++:(?!\$(?:\(\w+\)|\{\w+\}|[A-Z_][A-Z0-9_]*)@)[^/\s:@{]++@"
 )
 _NOT_SECRET = re.compile(
     r"(?i)(path|file|dir|name|url|uri|endpoint|type|ttl|expiry|limit|count|size|max|min|length|len|timeout|s)$"
@@ -38,12 +39,17 @@ _JUPYTERS = frozenset(["JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_PORT", "J
 
 
 def env(analysis: Analysis) -> Iterator[Diagnostic]:
-    """K215: not one source. K216: twice. K217: taken by others. K218 (warning): a secret in clear. K219: no such field of the pod."""
+    """K215: not one source. K216: twice. K217: taken by others. K218 (warning): a secret in clear. K219: no such field of the pod. K228 (warning): another variable in a value."""
     document = analysis.document
     for owner in document.owners:
         yield from _twice(owner.env or ())
+        names = USUAL | {variable.name for variable in owner.env or ()}
         for variable in owner.env or ():
             yield from _one(document, variable)
+            if named := variable_in(variable.value or "", names):
+                message = f"`{named}` would stand in `{variable.name}` as it is"
+                help_ = f"put it in where a shell reads it: `export {variable.name}=...` in the `script`"
+                yield Diagnostic("K228", message, variable.place("value"), help_)
     yield from _of_notebooks(analysis)
 
 

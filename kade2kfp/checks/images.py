@@ -15,6 +15,8 @@ IMAGE = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-fA-F]{32,}))?"
 )
+# https://github.com/opencontainers/go-digest/blob/master/algorithm.go, anchoredEncodedRegexps
+_DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
 def images(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -59,6 +61,8 @@ def _name(analysis: Analysis, at: Pointer, image: str) -> Iterator[Diagnostic]:
     if match is None:
         help_ = "write it as registry/name:tag or registry/name@sha256:..., without spaces; the name itself is in lower case"
         yield Diagnostic("K205", f"`{text[:60]}` is not the name of an image", at, help_)
+    elif match["digest"] and (help_ := _digest_problem(match["digest"])):
+        yield Diagnostic("K205", f"the digest of `{text.partition('@')[0][:60]}` is none", at, help_)
     elif not match["digest"] and match["tag"] in (None, "latest"):
         what = "has no tag" if match["tag"] is None else "has the tag `latest`"
         yield Diagnostic(
@@ -67,3 +71,15 @@ def _name(analysis: Analysis, at: Pointer, image: str) -> Iterator[Diagnostic]:
             at,
             "name a version, or better a digest",
         )
+
+
+def _digest_problem(digest: str) -> str:
+    """What is wrong with the digest of an image, as a help text: kubelet starts no pod with such a name (InvalidImageName)."""
+    algorithm, _, encoded = digest.partition(":")
+    size = _DIGESTS.get(algorithm)
+    if size is None:
+        *others, last = _DIGESTS
+        return f"a digest is made with {', '.join(others)} or {last}, and this one with {algorithm[:60]}: copy the image's own"
+    if len(encoded) != size:
+        return f"{algorithm} has {size} hexadecimal digits, and here are {len(encoded)}: copy it anew"
+    return "write its hexadecimal digits in lower case" if encoded != encoded.lower() else ""

@@ -8,6 +8,7 @@ from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.document.read import Document
 from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
+from kade2kfp.plan.lost import Lost
 from kade2kfp.plan.mentions import mentions
 
 
@@ -26,13 +27,21 @@ def isolated(analysis: Analysis) -> Iterator[Diagnostic]:
     joined |= {getattr(getattr(task, "for_each", None), "each", None) or "" for task in document.tasks}
     alone = [task for task in document.tasks if task.id not in joined and not _told(document, task)]
     others = {task.id for task in document.tasks} - {document.pipeline.on_exit}
-    if len(others) < 2 or not alone or document.is_torn(document.pipeline.place("on_exit")):
+    misnamed = document.pipeline.on_exit is not None and document.task(document.pipeline.on_exit) is None  # K508's
+    if len(others) < 2 or not alone or misnamed or document.is_torn(document.pipeline.place("on_exit")):
         return
+    meant = {id_ for one in analysis.resolution.lost for id_ in _ends(one)}
     mentioned = mentions(document).tasks
     for task in alone:
-        if mentioned is not None and task.id not in mentioned:
+        if mentioned is not None and task.id not in mentioned | meant:
             help_ = "draw an arrow to or from it, or take it out; it runs at once, beside the others"
             yield Diagnostic("K207", f"no arrow leads to or from `{task.id}`", task.place("id"), help_)
+
+
+def _ends(one: Lost) -> tuple[str, ...]:
+    """The tasks that a reference would join."""
+    root, _, rest = one.found.meant.partition(".")
+    return (one.holder, rest.partition(".")[0]) if root == "tasks" else ()
 
 
 def _told(document: Document, task: Task) -> bool:

@@ -39,7 +39,7 @@ def _shape(each: ForEach) -> Iterator[Diagnostic]:
         yield Diagnostic("K503", f"forEach says {what}", each.at, "give exactly one of `items`, `matrix` and `each`")
     if each.exclude is not None and each.matrix is None:
         yield Diagnostic("K503", "`exclude` goes with a matrix", each.place("exclude"), "leave it out")
-    if isinstance(each.items, str) and "{{" not in each.items:
+    if isinstance(each.items, str) and all(isinstance(piece, str) for piece in parse(each.items)):
         yield Diagnostic(
             "K503",
             "`items` is a text",

@@ -13,6 +13,7 @@ from kade2kfp.plan.analysis import Analysis
 from kade2kfp.steps.sources import Param, literal
 from kade2kfp.tasks.load_data import LoadData
 
+_NO_SCHEME = re.compile(r"[^A-Za-z0-9+.:-]")
 _SCHEMES = "http://, https://, s3://, gs://, minio://, and in local runs file://"
 
 
@@ -101,7 +102,7 @@ def _scheme(analysis: Analysis, task: LoadData) -> Iterator[Diagnostic]:
         ):
             help_ = "name the object, or the folder, behind the bucket: KFP imports no whole bucket"
             yield Diagnostic("K224", "the URL names a bucket and nothing in it", task.place("url"), help_)
-    elif literal(text) is not None and literal(text):
+    elif literal(text) or _NO_SCHEME.search(first):
         yield Diagnostic("K224", "this is not a URL", task.place("url"), f"it begins with one of {_SCHEMES}")
     elif text and task.source is None and not analysis.document.is_torn(task.place("source")):
         at = task.place("url")

@@ -21,6 +21,8 @@ def parameters(analysis: Analysis) -> Iterator[Diagnostic]:
     if unused:
         mentioned = mentions(document).parameters
         unused = set() if mentioned is None else unused - mentioned
+    if unused:
+        unused -= {one.found.meant.removeprefix("params.") for one in analysis.resolution.lost}
     for parameter in document.parameters:
         yield from declaration(parameter)
         if parameter.name in unused:

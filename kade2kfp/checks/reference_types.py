@@ -49,6 +49,10 @@ def reference_types(analysis: Analysis) -> Iterator[Diagnostic]:
                 )
                 yield _diagnostic(reference, "K313", message, f"KFP knows it only in {places}")
                 continue
+        if field == "items" and reference.place.pointer[-1] == "items" and not whole:
+            help_ = "nothing puts a list together: let an array parameter or output hold all of it"
+            yield _diagnostic(reference, "K313", "a reference here must be the whole text", help_)
+            continue
         wrong = list(_type(reference))
         yield from wrong or _default(analysis, reference)
 

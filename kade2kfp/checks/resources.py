@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,10 @@ from kade2kfp.plan.resolve import Known
 
 _KNOWN = ("cpu", "memory")
 _LEAST_MEMORY = 1024 * 1024
+# More than any node has, so that the pod would wait for ever.
+_MOST = 10_000
+# A `k` may be meant: some devices are shared by the MiB of their memory, as volcano.sh/gpu-memory.
+_UNIT = re.compile("[KMGTPE]i?$")
 _OF_QUOTAS = "requests."
 
 
@@ -77,6 +82,9 @@ def _one(given: Resources, amounts: Mapping[tuple[str, str], _Amount]) -> Iterat
         elif (amount := amounts.get(("limits", key))) and amount.value.denominator != 1:
             message = f"`{key}` must be a whole number"
             yield amount.written.wrong("K223", message, "devices are not shared in parts")
+        elif amount and _UNIT.search(amount.written.text):
+            message = f"{amount.written.text} of `{key}` is more than any node has"
+            yield amount.written.wrong("K223", message, "say how many devices, without a unit: 1")
     for key in extended[1:]:
         related = Related("the first", given.place("limits", extended[0]))
         yield Diagnostic(
@@ -94,6 +102,10 @@ def _one(given: Resources, amounts: Mapping[tuple[str, str], _Amount]) -> Iterat
             meant = f"; did you mean `{text[:-1]}Mi`?" if text.endswith("m") else ", such as `512Mi`"
             message = f"{text} of memory is less than any program needs"
             yield memory.written.wrong("K223", message, f"write it with a unit{meant}")
+        cpu = amounts.get((field, "cpu"))
+        if cpu and cpu.value > _MOST:
+            message = f"{cpu.written.text} of cpu is more than any node has"
+            yield cpu.written.wrong("K223", message, "cpu counts cores: `2`, or `500m` for the half of one")
     for key in _KNOWN:
         asked, most = amounts.get(("requests", key)), amounts.get(("limits", key))
         if asked and most and asked.value > most.value:

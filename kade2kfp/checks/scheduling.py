@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kade2kfp.checks.metadata import key_problem, value_problem
 from kade2kfp.diagnostics.model import Diagnostic
+from kade2kfp.document.read import Document
 from kade2kfp.document.shared import NodeTerm, SelectorTerm, Toleration
 from kade2kfp.document.types import DNS_NAME, DNS_RULE
 from kade2kfp.plan.analysis import Analysis
@@ -58,7 +59,7 @@ def scheduling(analysis: Analysis) -> Iterator[Diagnostic]:
         terms = list(required.node_selector_terms) if required else []
         terms += [one.preference for one in affinity.preferred_during_scheduling_ignored_during_execution or ()]
         for term in terms:
-            yield from _term(term)
+            yield from _term(document, term)
 
 
 def _toleration(toleration: Toleration) -> Iterator[Diagnostic]:
@@ -93,11 +94,13 @@ def _toleration(toleration: Toleration) -> Iterator[Diagnostic]:
         )
 
 
-def _term(term: NodeTerm) -> Iterator[Diagnostic]:
+def _term(document: Document, term: NodeTerm) -> Iterator[Diagnostic]:
     for expression in term.match_expressions or ():
-        yield from _expression(expression)
+        if not document.is_torn(expression.place("values")):
+            yield from _expression(expression)
     for expression in term.match_fields or ():
-        yield from _field(expression)
+        if not document.is_torn(expression.place("values")):
+            yield from _field(expression)
     if not term.match_expressions and not term.match_fields:
         yield Diagnostic("K222", "the term says nothing", term.at, "give it `matchExpressions` or `matchFields`")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kade2kfp.checks.cycles import waiting
 from kade2kfp.checks.mounts import path_problems
 from kade2kfp.diagnostics.model import Diagnostic, Related
+from kade2kfp.document.read import Document
+from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.flows import Flow
 from kade2kfp.plan.regions import regions
-from kade2kfp.plan.targets import has_metrics, iteration
+from kade2kfp.plan.targets import has_metrics
 from kade2kfp.tasks.select import Select
 
 MAX_CANDIDATES = 50
@@ -38,7 +41,8 @@ def select(analysis: Analysis) -> Iterator[Diagnostic]:
                 "draw an arrow with paths from each task whose result is a candidate",
             )
         for flow in coming:
-            if not has_metrics(flow.giver) and not document.is_torn((*flow.giver.at, "metrics")):
+            torn = document.is_torn((*flow.giver.at, "metrics"))
+            if not has_metrics(flow.giver) and not torn and not _comes_after(analysis, task, flow.giver):
                 help_ = f"say in its `metrics` which file holds `{task.metric}`"
                 related = (Related(f"`{task.id}` compares `{task.metric}`", task.place("metric")),)
                 yield Diagnostic(
@@ -48,7 +52,7 @@ def select(analysis: Analysis) -> Iterator[Diagnostic]:
                     help_,
                     related,
                 )
-        if len(coming) == 1 and not lost and document.arrows_are_whole and iteration(document, coming[0].giver) is None:
+        if len(coming) == 1 and not lost and document.arrows_are_whole and not _is_repeated(document, coming[0].giver):
             yield Diagnostic(
                 "K507",
                 f"`{task.id}` has one candidate alone",
@@ -58,6 +62,22 @@ def select(analysis: Analysis) -> Iterator[Diagnostic]:
         yield from path_problems(task.path, task.place("path"))
         yield from _alike(analysis, task, coming)
         yield from _may_be_missing(analysis, task, coming)
+
+
+def _comes_after(analysis: Analysis, task: Select, giver: Task) -> bool:
+    """Whether a candidate takes what the select chose: then an arrow is the wrong way round, which K327 says."""
+    edges = waiting(analysis)
+    behind, left = {task.id}, [task.id]
+    while left:
+        following = edges.get(left.pop(), {}).keys() - behind
+        behind |= following
+        left += following
+    return giver.id in behind
+
+
+def _is_repeated(document: Document, task: Task) -> bool:
+    """Whether a task is repeated, or was meant to be: what is wrong with its `forEach` is said there."""
+    return getattr(task, "for_each", None) is not None or document.is_torn((*task.at, "forEach"))
 
 
 def _alike(analysis: Analysis, task: Select, coming: list[Flow]) -> Iterator[Diagnostic]:

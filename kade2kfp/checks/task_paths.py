@@ -71,17 +71,33 @@ def _place(use: _Use) -> Iterator[Diagnostic]:
 
 def _nested(uses: list[_Use]) -> Iterator[Diagnostic]:
     seen: list[_Use] = []
+    # A path that holds several others is one mistake; one that holds another alone is told at the later of the two.
+    paths = {use.path for use in uses}
+    held = {outer: sum(inside(path, outer) and path != outer for path in paths) for outer in paths}
+    told: set[tuple[str, str]] = set()
     for use in uses:
         if use.path == "/":  # K407 says that already
             continue
-        for other in seen:
+        # The same path first: that one lies in the other goes away with the other, that there are two does not.
+        for other in sorted(seen, key=lambda one: one.path != use.path):
             if use.role == other.role and use.path == other.path:
                 continue  # one output for several arrows; two inputs are K323
             if inside(use.path, other.path) or inside(other.path, use.path):
                 how = "lies in" if inside(use.path, other.path) else "holds"
                 message = f"{use.path} {how} {other.path}, where {other.what}"
+                outer = other if inside(use.path, other.path) else use
                 if use.path == other.path:
                     message = f"at {use.path} {other.what} already"
+                elif held[outer.path] > 1:
+                    if (outer.path, outer.role) in told:
+                        continue
+                    told.add((outer.path, outer.role))
+                    inner = use if outer is other else other
+                    more = held[outer.path] - 1
+                    message = f"{outer.path} holds {inner.path}, where {inner.what}, and {more} more such path{'s' * (more > 1)}"
+                    help_, related = "give it a folder of its own, beside the others", (Related(inner.what, inner.at),)
+                    yield Diagnostic("K324", message, outer.at, help_, related)
+                    break
                 yield Diagnostic(
                     "K324",
                     message,

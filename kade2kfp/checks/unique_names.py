@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from kade2kfp.checks.filled import named
 from kade2kfp.diagnostics.model import Diagnostic, Pointer, Related
+from kade2kfp.document.read import Document
 from kade2kfp.document.shared import Task
 from kade2kfp.plan.analysis import Analysis
 from kade2kfp.plan.targets import gate_of
@@ -22,7 +23,7 @@ _HELP = {
 def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
     """K200: two tasks, arrows, parameters, volumes, outputs, values, ports, files or pull secrets of one name."""
     document = analysis.document
-    yield from _repeated("task", ((task.id, task.place("id")) for task in document.tasks))
+    yield from _repeated("task", _task_ids(document))
     yield from _repeated("arrow", ((arrow.id, arrow.place("id")) for arrow in document.arrows if arrow.id))
     yield from _repeated("parameter", ((one.name, one.place("name")) for one in document.parameters))
     yield from _repeated("volume", ((one.id, one.place("id")) for one in document.volumes))
@@ -44,6 +45,14 @@ def unique_names(analysis: Analysis) -> Iterator[Diagnostic]:
         ports = getattr(task, "ports", None) or ()
         yield from _repeated("port", ((str(one.container_port), one.place("container_port")) for one in ports))
         yield from _repeated("port", ((one.name, one.place("name")) for one in ports if one.name))
+
+
+def _task_ids(document: Document) -> Iterator[tuple[str, Pointer]]:
+    """The ids of all tasks, also of those that could not be read, but for ids with which something is wrong."""
+    for i, task in enumerate(document.pipeline.tasks):
+        id_ = task.get("id") if isinstance(task, dict) else None
+        if isinstance(id_, str) and not document.is_torn(("tasks", i, "id")):
+            yield id_, ("tasks", i, "id")
 
 
 def _taken(task: Task, name: str) -> str:

@@ -70,6 +70,8 @@ def _empty(analysis: Analysis, task: Viewer) -> Iterator[Diagnostic]:
     document = analysis.document
     if document.is_torn(task.place("id"), task.place("volumes")) or not document.arrows_are_whole:
         return
+    if task.place("log_path") in document.assumed:  # what is missing is told, and no arrow can lead there yet
+        return
     mounts = [one.value.mount_path for one in analysis.settings[task.id].volumes]
     shown = any(inside(task.log_path, path) or inside(path, task.log_path) for path in mounts)
     coming = any(arrow.to_task == task.id and (arrow.from_path or arrow.to_path) for arrow in document.arrows)

@@ -143,7 +143,7 @@ def _unraisable(what: sys.UnraisableHookArgs) -> None:
     """An interrupt that came where Python cannot raise it, such as in a callback of an import, comes again a moment later."""
     if what.exc_type is KeyboardInterrupt:
         signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
     else:
         sys.__unraisablehook__(what)
 

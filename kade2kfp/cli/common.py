@@ -10,19 +10,18 @@ from typing import Any, TypeVar
 
 import click
 
-from kade2kfp.api import load, parse
 from kade2kfp.cli.showing import Showing
+from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import STDIN, Diagnostic
 from kade2kfp.diagnostics.severity import errors, warnings
-from kade2kfp.gates.values import split, typed
-from kade2kfp.source import Source
+from kade2kfp.source import Source, read_file, read_source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_INPUT = 16 * 1024 * 1024
 
 files_argument = click.argument("files", nargs=-1, required=True, metavar="FILE...")
 set_option = click.option(
-    "--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Fix a parameter's default. May be repeated."
+    "--set", "--param", "pairs", multiple=True, metavar="NAME=VALUE", help="Fix a parameter's default. May be repeated."
 )
 werror_option = click.option("--werror", is_flag=True, help="Let warnings count as errors.")
 
@@ -35,13 +34,23 @@ def shown(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
+def typed_as(path: str) -> str:
+    """A file's name as one types it in a shell: quoted where it must be, and no option where it begins with a dash."""
+    if path == "-":
+        return path
+    from shlex import quote
+
+    name = shown(path)
+    return terminal(quote(f"./{name}" if name.startswith("-") else name))
+
+
 def read(path: str) -> Source:
     """A document by its path, or standard input."""
     if path == "-":
-        return parse(sys.stdin.buffer.read(MAX_INPUT + 1), STDIN)
+        return read_source(sys.stdin.buffer.read(MAX_INPUT + 1), STDIN)
     from dataclasses import replace
 
-    source = load(path)
+    source = read_file(path)
     name = shown(path)
     return replace(source, file=name, diagnostics=tuple(replace(one, file=name) for one in source.diagnostics))
 
@@ -56,6 +65,8 @@ def values(source: Source, pairs: Sequence[str], option: str = "--set") -> dict[
 
     Raises click.BadParameter where a pair cannot be read so.
     """
+    from kade2kfp.gates.values import split, typed
+
     declared = source.root.get("parameters") if isinstance(source.root, dict) else None
     types = (
         {str(one.get("name")): str(one.get("type")) for one in declared or () if isinstance(one, dict)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kade2kfp.api import Format, compile
 from kade2kfp.cli.common import (
     failed,
     files_argument,
@@ -17,6 +17,7 @@ from kade2kfp.cli.common import (
     read,
     set_option,
     shown,
+    typed_as,
     values,
     werror_option,
 )
@@ -26,6 +27,9 @@ from kade2kfp.cli.streams import out as write_out
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.files import write_atomically
+
+if TYPE_CHECKING:
+    from kade2kfp.api import Format
 
 _EXAMPLES = """\b
 Examples:
@@ -68,6 +72,8 @@ def command(
 
     Without -o the YAML stands beside its document; a document from standard input (`-`) goes to standard output.
     """
+    from kade2kfp.api import compile
+
     targets = [_target(path, out, len(files)) for path in files]
     if len({target for target in targets if target is not None}) < len(
         [target for target in targets if target is not None]
@@ -141,7 +147,7 @@ def _differs(path: str, target: Path | None, text: str, more: str, output: str) 
     if target is None:
         raise click.UsageError("--check compares with a file: name it with -o.")
     name = terminal(shown(str(target)))
-    again = f"write it by `kade2kfp compile {terminal(shown(path))} -o {name}{terminal(more)}`"
+    again = f"write it by `kade2kfp compile {typed_as(path)} -o {typed_as(str(target))}{terminal(more)}`"
     try:
         if target.exists() and not target.is_file():
             raise click.ClickException(f"cannot read {name}: it is not a file")

@@ -33,6 +33,7 @@ _KINDS: dict[str, Callable[[click.Context, str], Iterable[Offer]]] = {
     "RUN": offered.runs,
     "TASK": offered.tasks,
     "TEMPLATE": offered.templates,
+    "ZONE": offered.zones,
 }
 _NO_PATHS = frozenset({"path"})
 """Parameters that are called PATH and name none of this machine: a path of an endpoint."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kade2kfp.api import validate
 from kade2kfp.cli.common import folder_of, read, set_option, show, values
 from kade2kfp.cli.rules import RulesChoice, config_options, rules_for
 from kade2kfp.cli.streams import out, say
@@ -38,6 +37,8 @@ def command(
 
     `-` reads standard input. Nothing is compiled, and no cluster is asked.
     """
+    from kade2kfp.api import validate
+
     rules = rules_for(file, choice)
     source = read(file)
     checked = validate(source, folder=folder_of(file), values=values(source, pairs), rules=rules)

@@ -59,7 +59,11 @@ def command(
     """
     if pairs and file is None:
         raise click.UsageError("--param gives values to the parameters of FILE.")
-    found = content(ctx, file, pairs, None, output=output, complete=False) if file is not None else None
+    found = (
+        content(ctx, file, pairs, None, output=output, complete=False, problem=place.problem)
+        if file is not None
+        else None
+    )
     place.named()  # a cluster that nobody has named is no finding
     findings = []
     for one in _findings(place, found, service_account):

@@ -13,7 +13,7 @@ import click
 from kade2kfp.cli.streams import out
 from kade2kfp.diagnostics.pages import FAMILIES, all_codes, page
 from kade2kfp.diagnostics.severity import severity
-from kade2kfp.document.suggest import did_you_mean
+from kade2kfp.document.suggest import closest
 
 _COLUMNS = 100
 _COLOURS = {"error": "31", "warning": "33", "note": "36"}
@@ -39,8 +39,9 @@ def command(codes: tuple[str, ...], list_: bool) -> None:
         raise click.UsageError("Name a code, such as K301, or say --list.")
     for code in asked:
         if not code or not any(name.startswith(code) for name in known):
-            near = did_you_mean(code, known) if len(code) >= len("K301") else ""
-            raise click.UsageError(f"There is no code '{code}': {near or '`kade2kfp explain --list` lists them'}")
+            near = closest(code, known, cutoff=0.75) if len(code) >= len("K301") else None
+            help_ = f"did you mean `{near}`?" if near else "`kade2kfp explain --list` lists them"
+            raise click.UsageError(f"There is no code '{code}': {help_}")
     bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     if list_:
         wanted = [name for name in known if not asked or name.startswith(tuple(asked))]

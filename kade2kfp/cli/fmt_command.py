@@ -7,7 +7,6 @@ import click
 from kade2kfp.cli.common import files_argument
 from kade2kfp.cli.rewriting import Rewritten, rewrite
 from kade2kfp.diagnostics.cannot import CannotDoError
-from kade2kfp.rewrite.fmt import formatted
 from kade2kfp.source import Source
 
 _EXAMPLES = """\b
@@ -34,4 +33,6 @@ def _formatted(source: Source) -> Rewritten:
     """The document in order. Raises CannotDoError for JSON of another kind, which a pattern of the shell may have named."""
     if not isinstance(source.root, dict) or not {"apiVersion", "tasks"} & set(source.root):
         raise CannotDoError("it is no pipeline: it has neither `apiVersion` nor `tasks`")
+    from kade2kfp.rewrite.fmt import formatted
+
     return Rewritten(formatted(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from kade2kfp.cli.cluster_flags import Named, cluster_flags
 from kade2kfp.cli.runs import home_option
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.cannot import CannotDoError
@@ -85,31 +87,56 @@ class Where:
 
 
 def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--home`, `--namespace` and `--kube-context`; the command gets `where: Where`."""
+    """`--home`, and the options that say which cluster; the command gets `where: Where`."""
 
-    @home_option
-    @click.option(
-        "--namespace", "-n", metavar="NAME", help="The run is on a cluster, in that namespace; RUN is its id."
-    )
-    @click.option("--kube-context", metavar="NAME", help="The run is on the cluster of that context of the kubeconfig.")
     @click.pass_context
     @functools.wraps(command)
-    def wrapped(
-        ctx: click.Context, /, *, home: Path, namespace: str | None, kube_context: str | None, **rest: Any
-    ) -> Any:
-        words: list[str] = []
-        for option, value in (("--namespace", namespace), ("--kube-context", kube_context)):
-            if value == "":  # as of an unset variable: another cluster would be meant than one thinks
-                raise click.BadParameter("it is empty", ctx, param_hint=option)
-            words += [option, value] if value is not None else []
+    def wrapped(ctx: click.Context, /, *, home: Path, named: Named, **rest: Any) -> Any:
+        named.check(ctx)
+        words = named.words
         if ctx.get_parameter_source("home") is ParameterSource.COMMANDLINE:
-            if words:
-                raise click.UsageError(f"--home is for runs on this machine, {words[0]} for those on a cluster.", ctx)
-            words = ["--home", str(home)]
+            refuse_home(ctx, words)
+            words = ("--home", str(home))
         with told():
-            return command(where=Where(home, namespace, kube_context, tuple(words)), **rest)
+            context, namespace = _kubernetes(named)
+            return command(where=Where(home, namespace, context, words), **rest)
 
-    return wrapped
+    return home_option(cluster_flags(wrapped))
+
+
+def refuse_home(ctx: click.Context, words: Sequence[str]) -> None:
+    """Raises click.UsageError where --home is given, and the options `words` name a cluster."""
+    if words and ctx.get_parameter_source("home") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--home is for runs on this machine, {words[0]} for those on a cluster.", ctx)
+
+
+def _kubernetes(named: Named) -> tuple[str | None, str | None]:
+    """The kubeconfig's context and the namespace of the runs; both None for runs on this machine.
+
+    Raises CannotDoError where a KFP is named, and nobody says which Kubernetes is below it: its runs may be on another than the
+    kubeconfig's current one.
+    """
+    if not named.words:
+        return None, None
+    if named.kube_context is not None and not named.kfp:
+        return named.kube_context, named.namespace
+    try:
+        target = named.target()
+    except CannotDoError:
+        if named.kfp:
+            raise
+        target = None
+    if not named.kfp:
+        return (target.kube_context if target is not None else None), named.namespace
+    if target is None or not (target.forward or target.kube_context or "KUBERNETES_SERVICE_HOST" in os.environ):
+        of = f"; or by `kubeContext` of the context `{target.context}`" if target is not None and target.context else ""
+        raise CannotDoError(
+            f"which Kubernetes is below {target.address if target is not None else 'it'} is not known",
+            f"name the kubeconfig's context of it by --kube-context{of}",
+        )
+    from kade2kfp.cluster.kfp.reach import namespace_of
+
+    return target.kube_context, namespace_of(target)
 
 
 @contextmanager

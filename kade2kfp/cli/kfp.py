@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from kade2kfp.cli.gates import told
+from kade2kfp.cli.cluster_flags import Named, cluster_flags
+from kade2kfp.cli.gates import refuse_home, told
 from kade2kfp.cli.streams import say
 from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
@@ -83,80 +83,26 @@ def cluster_options(command: Command) -> Command:
 
 
 def _with_options(command: Command, *, always: bool) -> Command:
-    @click.option("--endpoint", metavar="URL", help="The address of Kubeflow Pipelines; else $KFP_ENDPOINT.")
-    @click.option("--kfp-context", metavar="NAME", help="A context of the configuration (`kade2kfp context list`).")
-    @click.option("--namespace", "-n", metavar="NAME", help="The namespace of the runs; else $KFP_NAMESPACE.")
-    @click.option("--port-forward", is_flag=True, help="Reach it through the kubeconfig's cluster.")
-    @click.option("--kube-context", metavar="NAME", help="The kubeconfig's context of that cluster.")
     @click.pass_context
     @functools.wraps(command)
-    def wrapped(
-        ctx: click.Context,
-        /,
-        *,
-        endpoint: str | None,
-        kfp_context: str | None,
-        namespace: str | None,
-        port_forward: bool,
-        kube_context: str | None,
-        cluster: bool = False,
-        **rest: Any,
-    ) -> Any:
-        texts = {"--endpoint": endpoint, "--kfp-context": kfp_context, "--namespace": namespace}
-        texts["--kube-context"] = kube_context
-        for option, value in texts.items():
-            if value == "":  # as of an unset variable: another cluster would be meant than one thinks
-                raise click.BadParameter("it is empty", ctx, param_hint=option)
-        if namespace and namespace.isdigit() and any("--tail" in one.opts for one in ctx.command.params):
-            raise click.BadParameter(
-                f"that is a namespace; the last lines are --tail {namespace}", ctx, param_hint="-n"
-            )
-        words = [word for option, value in texts.items() if value for word in (option, value)]
-        words += ["--port-forward"] if port_forward else []
-        meant = always or cluster or port_forward or any((endpoint, kfp_context, namespace))
-        if kube_context and not meant:
+    def wrapped(ctx: click.Context, /, *, named: Named, **rest: Any) -> Any:
+        named.check(ctx)
+        if named.namespace and named.namespace.isdigit() and any("--tail" in one.opts for one in ctx.command.params):
+            message = f"that is a namespace; the last lines are --tail {named.namespace}"
+            raise click.BadParameter(message, ctx, param_hint="-n")
+        meant = named.kfp or bool(named.namespace)
+        if named.kube_context and not meant:
             raise click.UsageError("--kube-context goes with --namespace or another option that names a cluster.", ctx)
-        if meant and not (port_forward or endpoint or kfp_context or namespace):
-            words = ["--cluster", *words]
         if meant and not always and ctx.params.get("home") is not None:
-            _refuse_home(ctx, words[0])
+            refuse_home(ctx, named.words)
         with told():
             target, problem = None, None
-            if meant:
-                from kade2kfp.cluster.kfp.where import target_of, url_of
-
-                if sum(map(bool, (endpoint, kfp_context, port_forward))) > 1:
-                    raise click.UsageError("--endpoint, --kfp-context and --port-forward exclude each other.", ctx)
-                try:
-                    if endpoint:
-                        url_of(endpoint, "--endpoint")
-                except CannotDoError as error:
-                    raise click.UsageError(f"{error}, {error.help}", ctx) from None
-                try:
-                    target = target_of(
-                        endpoint=endpoint,
-                        namespace=namespace,
-                        context=kfp_context,
-                        always=True,
-                        forward=port_forward,
-                        kube_context=kube_context,
-                    )
-                except CannotDoError as error:
-                    problem = error
+            try:
+                target = named.target() if meant else None
+            except CannotDoError as error:
+                problem = error
             if target is not None and target.in_the_clear:
                 say(f"warning: the login is sent to {terminal(target.address)} unencrypted; use its https address")
-            return command(place=Place(target, tuple(words), problem), **rest)
+            return command(place=Place(target, named.words, problem), **rest)
 
-    # Where there is nothing else to be meant, it may be said all the same.
-    flag = click.option(
-        "--cluster",
-        is_flag=True,
-        hidden=always,
-        help="On the cluster that the environment or the configuration names.",
-    )
-    return flag(wrapped)
-
-
-def _refuse_home(ctx: click.Context, option: str) -> None:
-    if ctx.get_parameter_source("home") is ParameterSource.COMMANDLINE:
-        raise click.UsageError(f"--home is for runs on this machine, {option} for those on a cluster.", ctx)
+    return cluster_flags(wrapped, always=always)

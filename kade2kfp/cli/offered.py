@@ -1,4 +1,4 @@
-"""What can stand in a word of the command line: tasks, runs, parameters, volumes, codes, templates.
+"""What can stand in a word of the command line: tasks, runs, parameters, volumes, codes, templates, time zones.
 
 All of it is read as quickly as can be, without pydantic and without a look at what is right: of a broken document
 nothing is offered. Ids and names are offered only where they are such, so nothing in them acts upon a terminal.
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+
+from kade2kfp.local.home import default_home
 
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_RUNS = 200
@@ -114,17 +116,16 @@ def templates(ctx: click.Context, incomplete: str) -> Iterator[Offer]:
     return (Offer(name, help=about) for name, about in new_command.templates().items())
 
 
-def home() -> Path:
-    """The home of runs, as kade2kfp.local.folder.default_home has it, whose import takes too long."""
-    if named := os.environ.get("KADE2KFP_HOME"):
-        return Path(named).absolute()
-    data = os.environ.get("XDG_DATA_HOME") or ""
-    return (Path(data) if data.startswith("/") else Path.home() / ".local/share") / "kade2kfp"
+def zones(ctx: click.Context, incomplete: str) -> Iterator[Offer]:
+    """The names of the time zones."""
+    from kade2kfp.document.zones import zone_names
+
+    return (Offer(name) for name in zone_names())
 
 
 def _runs_folder(ctx: click.Context) -> Path:
     named = ctx.params.get("home")
-    return (Path(os.path.expanduser(named)) if named else home()) / "runs"
+    return (Path(os.path.expanduser(named)) if named else default_home()) / "runs"
 
 
 def _run_names(ctx: click.Context) -> list[str]:

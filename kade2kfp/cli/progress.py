@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 from kade2kfp.cli.runs import labels
+from kade2kfp.cli.tries import Tries
 from kade2kfp.diagnostics.escape import terminal, width
 from kade2kfp.local.amounts import duration, number
 from kade2kfp.local.state import DONE, ENDED, WAITS, RunState, StepState
@@ -47,6 +48,7 @@ SIGNS = {
 }
 """A symbol and a colour, by the name that click and rich share, for each word of StepStatus and RunStatus."""
 _TAIL = 4096
+_LOOK = 0.5  # seconds between looks at what loads data
 _LONGEST = 300
 # What colours a log or moves the cursor (ECMA-48, 5.4 and 8.3): it says nothing in one line of text.
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -64,7 +66,7 @@ def progress(folder: Path, *, mode: Mode = "auto", resume: Resume | None = None)
     if shown == "none":
         yield lambda state: None
         return
-    how: AbstractContextManager[Tell] = _live(folder) if shown == "live" else _plain(resume or _resume)
+    how: AbstractContextManager[Tell] = _live(folder) if shown == "live" else _plain(folder, resume or _resume)
     with how as tell:
         yield tell
 
@@ -155,11 +157,12 @@ def _writer() -> Callable[[str], None]:
 
 
 @contextmanager
-def _plain(resume: Resume) -> Iterator[Tell]:
+def _plain(folder: Path, resume: Resume) -> Iterator[Tell]:
     """A line a change. A thread writes them, for a pipe that nobody reads makes its writer wait."""
     write = _writer()
     rows: SimpleQueue[str | None] = SimpleQueue()
     before: RunState | None = None
+    tries = Tries(folder)
 
     def tell(state: RunState) -> None:
         nonlocal before
@@ -167,10 +170,22 @@ def _plain(resume: Resume) -> Iterator[Tell]:
         for row in changes(before, state, resume):
             rows.put(f"{clock} {row}\n")
         before = state
+        if tries.watched(state):  # nobody says anything, it may be, but there is something to look at from now on
+            rows.put("")
 
     def pump() -> None:
-        while (row := rows.get()) is not None:
-            write(row)
+        row: str | None = ""
+        while row is not None:
+            try:
+                row = rows.get(timeout=_LOOK if tries.watched(before) else None)
+            except Empty:
+                row = ""
+            state = before
+            for step, said in tries.new(state):
+                name = terminal(labels(state.steps)[step.name]) if state is not None else ""
+                write(f"{time.strftime('%H:%M:%S')} {name}: {said}\n")
+            if row:
+                write(row)
 
     thread = Thread(target=pump, name="progress", daemon=True)
     thread.start()

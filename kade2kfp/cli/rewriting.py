@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from kade2kfp.api import parse
 from kade2kfp.cli.common import MAX_INPUT, read, show, shown
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.cannot import CannotDoError
@@ -21,7 +20,7 @@ from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import STDIN, Diagnostic
 from kade2kfp.files import write_atomically
 from kade2kfp.rewrite.difference import difference
-from kade2kfp.source import Source
+from kade2kfp.source import Source, read_source
 
 _MARK = codecs.BOM_UTF8.decode()
 
@@ -100,7 +99,7 @@ def _read(path: str) -> tuple[Source, str]:
     """A document, and its text with the byte order mark that reading leaves out: without it the file is another."""
     if path == "-":
         data = sys.stdin.buffer.read(MAX_INPUT + 1)
-        source = parse(data, STDIN)
+        source = read_source(data, STDIN)
         return source, _MARK + source.text if data.startswith(codecs.BOM_UTF8) else source.text
     source = read(path)
     if source.diagnostics:  # there will be no other text

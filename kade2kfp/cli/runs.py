@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +14,11 @@ from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal, width
 from kade2kfp.document.suggest import did_you_mean
 from kade2kfp.local.amounts import duration
-from kade2kfp.local.folder import HOME_VARIABLE, Run, default_home, find
-from kade2kfp.local.state import RunState, StepState
+from kade2kfp.local.home import HOME_VARIABLE, default_home
+
+if TYPE_CHECKING:
+    from kade2kfp.local.folder import Run
+    from kade2kfp.local.state import RunState, StepState
 
 
 def _home(ctx: click.Context, param: click.Parameter, value: str | None) -> Path:
@@ -75,6 +79,8 @@ def the_run(home: Path, wanted: str) -> Run:
 
     Its state may be None: `state_of` refuses those. Raises click.ClickException where there is none, or several.
     """
+    from kade2kfp.local.folder import find
+
     try:
         found = find(home, wanted)
     except OSError as error:

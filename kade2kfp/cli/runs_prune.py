@@ -13,7 +13,6 @@ import click
 from kade2kfp.cli.runs import ago, cannot_read, home_option
 from kade2kfp.cli.streams import out, say
 from kade2kfp.diagnostics.escape import terminal
-from kade2kfp.document.types import duration_seconds
 from kade2kfp.local.amounts import size
 from kade2kfp.local.erase import size_of
 from kade2kfp.local.folder import BusyError, Run, all_runs
@@ -33,6 +32,8 @@ Data on claims that runs share stays, but for the folders that a removed run had
 def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     if value is None:
         return None
+    from kade2kfp.document.types import duration_seconds
+
     seconds = duration_seconds(value)
     if not seconds:
         raise click.BadParameter(f"'{value}' is not a duration such as `12h`, `7d` or `1d12h`", ctx, param)

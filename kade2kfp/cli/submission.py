@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kade2kfp.api import Checked, also, compile
-from kade2kfp.checks.schedule import cron_problem
+from kade2kfp.api import Checked, also, compile, validate
 from kade2kfp.cli.common import failed, folder_of, read, show, values
 from kade2kfp.cli.rules import RulesChoice, rules_for
 from kade2kfp.cli.streams import say
+from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.diagnostics.severity import warnings
+from kade2kfp.document.cron import cron_problem
 from kade2kfp.document.pipeline import Schedule
 from kade2kfp.document.types import duration_seconds
 from kade2kfp.plan.analysis import Analysis
@@ -53,6 +54,7 @@ def content(
     werror: bool = False,
     scheduled: bool = False,
     complete: bool = True,
+    problem: CannotDoError | None = None,
 ) -> Content:
     """A document compiled with these values.
 
@@ -68,11 +70,19 @@ def content(
         werror: let warnings count as errors.
         scheduled: the values of the document's `schedule` count too, for less than all others.
         complete: every parameter has to have a value.
+        problem: why no cluster is known. It is raised once nothing is wrong with the document, which is not compiled then.
     """
     rules = rules_for(file, choice)
     source = read(file)
     own = _of_schedule(source) if scheduled else {}
     given = own | _of_file(params_file, file) | values(source, pairs, "--param")
+    if problem is not None:
+        seen = validate(source, folder=folder_of(file), values=given, rules=rules)
+        seen = _all_given(seen, given) if complete else seen
+        if not failed(seen.diagnostics, werror=werror or rules.werror):
+            raise problem
+        show([(source, seen.diagnostics)], output, stream_is_out=output == "json")
+        ctx.exit(1)
     compiled = compile(source, folder=folder_of(file), values=given, rules=rules)
     checked = _all_given(compiled.checked, given) if complete else compiled.checked
     if compiled.yaml is None or failed(checked.diagnostics, werror=werror or rules.werror):
@@ -93,6 +103,16 @@ def content(
     return Content(analysis, plan, ir, given)
 
 
+def times_of(text: str) -> tuple[str, int]:
+    """What `--schedule WHEN` says: a cron expression, or seconds. Raises click.UsageError where it is neither."""
+    every = duration_seconds(text) or 0
+    if not every and (problem := cron_problem(text)):
+        raise click.UsageError(
+            f"--schedule '{text}' is neither a duration such as 12h, nor cron that can be kept: {problem}"
+        )
+    return "" if every else text, every
+
+
 def timing_of(analysis: Analysis, text: str, cluster_zone: str | None) -> Timing:
     """When `submit --schedule` lets runs begin: as the text says, a cron expression or a duration, else the document.
 
@@ -106,10 +126,7 @@ def timing_of(analysis: Analysis, text: str, cluster_zone: str | None) -> Timing
     schedule = own or Schedule()
     cron, every = schedule.cron or "", 0
     if text:
-        every = duration_seconds(text) or 0
-        cron = "" if every else text
-        if cron and (problem := cron_problem(cron)):
-            raise click.UsageError(f"--schedule '{text}' is neither a duration such as 12h, nor cron: {problem}")
+        cron, every = times_of(text)
     elif schedule.every is not None:
         every = duration_seconds(analysis.resolution.compile_text(schedule.place("every"), schedule.every)) or 0
     zone = schedule.timezone or "UTC"

@@ -15,7 +15,7 @@ from kade2kfp.cli.kfp import Place, cluster_options
 from kade2kfp.cli.rules import RulesChoice, config_options
 from kade2kfp.cli.runs import home_option
 from kade2kfp.cli.streams import out, say
-from kade2kfp.cli.submission import Content, content, timing_of
+from kade2kfp.cli.submission import Content, content, times_of, timing_of
 from kade2kfp.cli.submit_looks import check_needs, said, say_what_would_be, when
 from kade2kfp.diagnostics.cannot import CannotDoError
 from kade2kfp.diagnostics.escape import terminal
@@ -68,6 +68,16 @@ def _account(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return value or ""
 
 
+def _zone(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from kade2kfp.document.zones import zone_problem
+
+        message, help_ = zone_problem(value)
+        if message:
+            raise click.BadParameter(f"{message}: {help_}", ctx, param)
+    return value
+
+
 @click.command("submit", epilog=_EXAMPLES)
 @click.argument("file", metavar="FILE")
 @click.option(
@@ -91,7 +101,7 @@ def _account(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 @click.option("--experiment", metavar="NAME", callback=_name, help="Where the run is listed; else `Default`.")
 @click.option("--cache/--no-cache", default=True, help="--no-cache runs every step anew.")
 @click.option("--service-account", metavar="NAME", callback=_account, help="What the pods run as; else KFP's own.")
-@click.option("--cluster-timezone", metavar="ZONE", help="The time zone of KFP's schedules; else UTC.")
+@click.option("--cluster-timezone", metavar="ZONE", callback=_zone, help="The time zone of KFP's schedules; else UTC.")
 @click.option(
     "--no-check",
     is_flag=True,
@@ -140,8 +150,18 @@ def command(
         raise click.UsageError("--timeout says how long --wait or --follow last.")
     if lasting and (schedule is not None or dry_run):
         raise click.UsageError("There is no run to wait for with --schedule or --dry-run.")
+    if schedule:
+        times_of(schedule)  # what is wrong with it is said whether or not a cluster is known
     found = content(
-        ctx, file, pairs, params_file, output=output, choice=choice, werror=werror, scheduled=schedule is not None
+        ctx,
+        file,
+        pairs,
+        params_file,
+        output=output,
+        choice=choice,
+        werror=werror,
+        scheduled=schedule is not None,
+        problem=place.problem,
     )
     timing = timing_of(found.analysis, schedule, cluster_timezone) if schedule is not None else None
     wanted = _submission(found, cache, experiment, run_name, service_account)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import click
 
-from kade2kfp.api import validate
 from kade2kfp.cli.common import files_argument
 from kade2kfp.cli.rewriting import Rewritten, rewrite
 from kade2kfp.diagnostics.model import Diagnostic, Span
-from kade2kfp.document.pipeline import API_VERSION
 from kade2kfp.document.versions import OLDER_VERSIONS
-from kade2kfp.rewrite.upgrade import upgraded, version
 from kade2kfp.source import Source
 
 _EXAMPLES = """\b
@@ -36,6 +33,9 @@ def command(ctx: click.Context, files: tuple[str, ...], check: bool, diff: bool)
 
 def _upgraded(source: Source) -> Rewritten:
     """The document in the present version; as it is where it has that already."""
+    from kade2kfp.document.pipeline import API_VERSION
+    from kade2kfp.rewrite.upgrade import upgraded, version
+
     now = version(source)
     if now == API_VERSION:
         return Rewritten(kept=True)
@@ -54,6 +54,8 @@ def _place(source: Source, span: Span | None) -> str:
 
 def _unknown(source: Source) -> tuple[Diagnostic, ...]:
     """What `validate` says of a version that is missing, or not known."""
+    from kade2kfp.api import validate
+
     found = validate(source).diagnostics
     about = tuple(one for one in found if one.pointer == ("apiVersion",) or "`apiVersion`" in one.message + one.help)
     return about or found

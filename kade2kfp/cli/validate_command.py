@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from kade2kfp.api import validate
 from kade2kfp.cli.common import (
     failed,
     files_argument,
@@ -47,6 +46,8 @@ def command(
     color: str,
 ) -> None:
     """Check pipeline documents and say all that is wrong with them. `-` reads standard input."""
+    from kade2kfp.api import validate
+
     named = tuple(dict.fromkeys(files))
     every = [rules_for(path, choice, output=output, stream_is_out=True) for path in named]
     showing = Showing(output, stream_is_out=True, limit=limit_of(limit, every), color=color)

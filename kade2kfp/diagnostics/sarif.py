@@ -97,8 +97,9 @@ def _results(rows: Iterable[Diagnostic], codes: list[str]) -> Iterator[dict[str,
 def _text(message: str, *more: str) -> str:
     r"""Sentences in which nothing is a link: `](` makes one (§3.11.6), so a backslash parts the two, for any reader.
 
-    Braces stay single, though §3.11.5 would have them doubled: without arguments no viewer replaces any, and they would be
-    shown doubled.
+    Braces stay single, though §3.11.5 would have them doubled, whether there are `arguments` or not: viewers show the text of a
+    message without arguments as it is (microsoft/sarif-vscode-extension, src/shared/index.ts, format), and a reference would
+    be shown as what nobody has written. Clang does the same (llvm/llvm-project#128024).
     """
     whole = " ".join(_sentence(brief(text.strip())) for text in (message, *more) if text.strip())
     return whole.replace("](", "]\\(")

@@ -144,9 +144,14 @@ class Defaults(Model):
 class Schedule(Model):
     """What `submit --schedule` creates."""
 
-    cron: str | None = Field(default=None, description="A cron expression.")
+    cron: str | None = Field(
+        default=None,
+        description="A cron expression of five fields, minute first, or six, seconds first; or a word such as `@daily`.",
+    )
     every: Duration | None = Field(default=None, description="An interval.")
-    timezone: str | None = Field(default=None, description="The time zone of cron, such as `Europe/Berlin`.")
+    timezone: str | None = Field(
+        default=None, description="The time zone of cron, a name of the tz database such as `Europe/Berlin`."
+    )
     catchup: bool | None = Field(default=None, description="Whether missed runs are made up for.")
     max_concurrency: Annotated[int, Field(ge=1, le=10)] | None = Field(
         default=None, description="Runs at the same time."

@@ -34,6 +34,7 @@ _PARTS: dict[str, type[Model]] = {
     "a retry": Retry,
     "a file": File,
 }
+_DIGITS = "0123456789"
 # What stands for a required field that is missing or wrong, so that the rest of its task can be checked.
 _STAND_INS: dict[str, object] = {
     "url": "https://stand-in.example/data",
@@ -64,7 +65,8 @@ class Document:
 
     def may_have(self, kind: str, name: str) -> bool:
         """Whether something of that kind and name is there, though it could not be read, or may be."""
-        return name in self.damaged[kind] or kind in self.nameless
+        copied = kind == "tasks" and name in self._of_copies
+        return name in self.damaged[kind] or kind in self.nameless or copied
 
     @property
     def owners(self) -> tuple[Task | Defaults, ...]:
@@ -73,10 +75,18 @@ class Document:
 
     @property
     def arrows_are_whole(self) -> bool:
-        """Whether every arrow could be read and leads from a task that is there to another."""
+        """Whether every arrow could be read, leads from a task that is there to another, and has a branch where one belongs."""
         known = {task.id for task in self.tasks} | self.damaged["tasks"]
         whole = not self.is_torn(("arrows",)) and not {"tasks", "arrows"} & self.nameless
-        return whole and all({arrow.from_task, arrow.to_task} <= known for arrow in self.arrows)
+        conditions = {task.id for task in self.tasks if task.type == "condition"} | self.damaged["tasks"]
+        return whole and all(
+            {arrow.from_task, arrow.to_task} <= known
+            and (
+                arrow.from_task in self.damaged["tasks"]
+                or (arrow.from_task in conditions) == (arrow.branch is not None)
+            )
+            for arrow in self.arrows
+        )
 
     def is_torn(self, *places: Pointer) -> bool:
         """Whether something at or below one of the places was left out."""
@@ -90,6 +100,18 @@ class Document:
     def _above_torn(self) -> frozenset[Pointer]:
         """What was left out, and all that it lies in: thousands of tasks ask for it, each of which may be torn."""
         return frozenset(torn[:length] for torn in self.torn for length in range(len(torn) + 1))
+
+    @cached_property
+    def _of_copies(self) -> frozenset[str]:
+        """Ids that only arrows know, where as many tasks are copies whose id was not changed (K200): those were meant.
+
+        An id that looks like a known one is misspelt, but for another number: `train-2` beside two `train-1`.
+        """
+        ids = [task.id for task in self.tasks]
+        ends = {end for arrow in self.arrows for end in (arrow.from_task, arrow.to_task)}
+        unknown = ends - {*ids} - self.damaged["tasks"]
+        misspelt = {id_ for id_ in unknown if (near := closest(id_, ids)) and near.strip(_DIGITS) != id_.strip(_DIGITS)}
+        return frozenset(unknown - misspelt if len(unknown) <= len(ids) - len({*ids}) else ())
 
     @cached_property
     def _by_id(self) -> Mapping[str, Task]:
@@ -210,40 +232,47 @@ def _tasks(reader: _Reader, values: Iterable[Any], types: Mapping[str, type[Task
         if not isinstance(value, Object):
             reader.found.append(Diagnostic("K102", f"expected a task, found {kind_of(value)}", at))
             continue
-        model = _model(reader, value, at, types)
+        name = _type(reader, value, at, types)
         id_ = value.get("id")
         task = None
+        model = types[name] if name else None
         if model is not None:
             stand_ins = {name: text for name, text in _STAND_INS.items() if name in fields_by_alias(model)}
             stand_ins["id"] = f"stand-in-{i}"
-            task = reader.read(model, value, at, stand_ins=stand_ins)
+            task = reader.read(model, _of_type(value, name, value), at, stand_ins=stand_ins)
+        else:  # what all tasks have is right or wrong whatever its type is
+            reader.read(Task, _of_type(value, "", fields_by_alias(Task)), at)
         if task is not None:
             yield task
         if isinstance(id_, str) and (task is None or task.id != id_):
             reader.damaged["tasks"].add(id_)
 
 
-def _model(reader: _Reader, value: Object, at: Pointer, types: Mapping[str, type[Task]]) -> type[Task] | None:
+def _type(reader: _Reader, value: Object, at: Pointer, types: Mapping[str, type[Task]]) -> str:
+    """The type of a task; where it is misspelt, the one that was meant beyond doubt, else none."""
     name = value.get("type")
     if name is None:
         help_ = "it is one of " + ", ".join(f"`{one}`" for one in types)
         reader.found.append(missing("type", value, at, help_))
-        return None
+        return ""
     if not isinstance(name, str):
         reader.found.append(Diagnostic("K102", f"expected a text, found {kind_of(name)}", (*at, "type")))
-        return None
-    if name not in types:
-        shown = name if len(name) <= 60 else name[:57] + "..."
-        reader.found.append(
-            Diagnostic(
-                "K103",
-                f"`{shown}` is not a type of task",
-                (*at, "type"),
-                help=did_you_mean(name, types, noun="types"),
-            )
-        )
-        return None
-    return types[name]
+        return ""
+    if name in types:
+        return name
+    shown = name if len(name) <= 60 else name[:57] + "..."
+    help_ = did_you_mean(name, types, noun="types")
+    reader.found.append(Diagnostic("K103", f"`{shown}` is not a type of task", (*at, "type"), help=help_))
+    return closest(name, types, cutoff=0.8) or ""
+
+
+def _of_type(value: Object, name: str, fields: Iterable[str]) -> Object:
+    """A task as it is where it has that type; else a copy with that type, and with these fields alone."""
+    if name and value.get("type") == name:
+        return value
+    copy = Object({field: one for field, one in value.items() if field in fields} | {"type": name})
+    copy.pointer = value.pointer
+    return copy
 
 
 def _type_name(model: type[Task]) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import types
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -75,10 +76,16 @@ def diagnostics(
     found = []
     errors = error.errors(include_url=False)
     meant = {(*at, *loc) for loc in misspelt(errors, model)}
+    strangers = _strangers(errors, model, value)
     for one in errors:
-        if one["type"] == "missing" and (*at, *one["loc"]) in meant:
+        if one["type"] == "missing" and ((*at, *one["loc"]) in meant or one["loc"][:-1] in strangers):
             continue
         diagnostic = _translate(one, model, at, owners)
+        if one["type"] == "extra_forbidden" and one["loc"][:-1] in strangers:
+            if one["loc"][-1] != strangers[one["loc"][:-1]]:
+                continue
+            fields = fields_by_alias(there) if (there := model_at(model, one["loc"][:-1])) else ()
+            diagnostic = replace(diagnostic, help=did_you_mean("", fields, noun="fields"))
         if one["type"] == "missing":
             diagnostic = missing(
                 str(one["loc"][-1]), _inner(value, one["loc"][:-1]), diagnostic.pointer, diagnostic.help
@@ -91,6 +98,27 @@ def diagnostics(
     return found
 
 
+def _strangers(errors: list[Any], model: type[Model], value: Any) -> dict[Loc, str]:
+    """Objects inside of the one that is read of which no field is known, as {"LEVEL": "info"} in `env`; their first key.
+
+    They are of another shape: that a field is missing in them is no second mistake.
+    """
+    unknown: dict[Loc, set[str]] = {}
+    lacking = set()
+    for one in errors:
+        *holder, name = one["loc"] or ("",)
+        if one["type"] == "extra_forbidden":
+            unknown.setdefault(tuple(holder), set()).add(str(name))
+        elif one["type"] == "missing":
+            lacking.add(tuple(holder))
+    found = {}
+    for loc in (unknown.keys() & lacking) - {loc[:-1] for loc in misspelt(errors, model)}:
+        there = _inner(value, loc)
+        if loc and isinstance(there, dict) and set(there) == unknown[loc]:
+            found[loc] = next(iter(there))
+    return found
+
+
 def misspelt(errors: Iterable[Any], model: type[Model]) -> list[Loc]:
     """Where the fields would stand that unknown ones were probably meant to be."""
     found: list[Loc] = []
@@ -100,6 +128,7 @@ def misspelt(errors: Iterable[Any], model: type[Model]) -> list[Loc]:
             there = model_at(model, tuple(holder))
             known = fields_by_alias(there) if there else {}
             match = _FIELDS[str(name)] if _FIELDS.get(str(name)) in known else closest(str(name), known)
+            match = _outer(str(name), there) or match
             if match:
                 found.append((*holder, match))
     return found
@@ -220,14 +249,27 @@ _FIELDS = {
     "entrypoint": "command", "cmd": "command", "run": "script", "packages": "packagesToInstall", "requirements": "packagesToInstall",
     "dependencies": "packagesToInstall", "pip": "packagesToInstall", "workdir": "workingDir", "timeoutSeconds": "timeout",
     "params": "parameters", "steps": "tasks", "nodes": "tasks", "edges": "arrows", "links": "arrows", "from": "fromTask",
-    "to": "toTask", "source": "fromTask", "target": "toTask",
+    "to": "toTask", "source": "fromTask", "target": "toTask", "uri": "url", "ttl": "timeToLive", "logdir": "logPath",
+    "logDir": "logPath", "persistentVolumeClaim": "claimName", "pvc": "claimName", "port": "containerPort", "path": "mountPath",
+    "name": "id",
 }  # fmt: skip
 _ADVICE = {
     **dict.fromkeys(("dependsOn", "depends_on", "depends", "needs", "after", "runAfter", "upstream"), "draw an arrow: that is how one task comes after another"),
     **dict.fromkeys(("inputs", "input", "artifacts"), "what comes in is an arrow's `toPath`, or a reference such as `{{params.NAME}}`"),
     **dict.fromkeys(("gpu", "gpus", "accelerator"), 'write "resources": {"limits": {"nvidia.com/gpu": 1}}'),
+    **dict.fromkeys(("when", "if", "condition"), 'let a task of type `condition` decide, and draw an arrow with "branch" from it'),
+    **dict.fromkeys(("serviceAccountName", "serviceAccount"), "leave it out: `kade2kfp submit --service-account` says it for the run"),
+    "envFrom": 'name each variable in `env`: {"name": ..., "valueFrom": {"secretKeyRef": {"name": ..., "key": ...}}}',
     **dict.fromkeys(("cpu", "memory"), 'write "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}'),
 }  # fmt: skip
+_OF_SECURITY = (
+    "fsGroup",
+    "privileged",
+    "capabilities",
+    "allowPrivilegeEscalation",
+    "seccompProfile",
+    "supplementalGroups",
+)
 _DURATIONS = ("timeout", "backoff", "maxBackoff", "timeToLive", "every")
 
 
@@ -240,8 +282,12 @@ def _unknown(field: str, model: type[Model] | None, owners: Mapping[str, Iterabl
         return f"`{field}` stands in `requests` or `limits`"
     if field in ("gpu", "gpus") and {"requests", "limits"} <= known.keys():
         return 'write "limits": {"nvidia.com/gpu": 1}'
-    if _FIELDS.get(field) in known and not others:
+    if field in _OF_SECURITY and "runAsUser" in known:
+        return "leave it out: KFP sets no such field of a pod"
+    if _FIELDS.get(field) in known:
         return f"did you mean `{_FIELDS[field]}`?"
+    if not others and (outer := _outer(field, model)):
+        return f"`{field}` stands in `{outer}`"
     match = closest(field, known)
     if others and not (match and match.casefold() == field.casefold()):
         near = closest(field, known, cutoff=0.9)
@@ -253,6 +299,16 @@ def _unknown(field: str, model: type[Model] | None, owners: Mapping[str, Iterabl
         did_you_mean(field, known, noun="fields")
         or "leave it out, or begin its name with `x-` to keep it for your own tools"
     )
+
+
+def _outer(field: str, model: type[Model] | None) -> str | None:
+    """The one field whose object has a field of this name, as `test` has `left`; None where there is none, or a nearer word."""
+    known = fields_by_alias(model) if model else {}
+    if model is None or closest(field, known, cutoff=0.9):
+        return None
+    inner = {outer: model_at(model, (outer,)) for outer in known}
+    found = [outer for outer, there in inner.items() if there and field in fields_by_alias(there)]
+    return found[0] if len(found) == 1 else None
 
 
 def model_at(model: type[Model], loc: Loc) -> type[Model] | None:

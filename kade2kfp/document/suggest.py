@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 
 def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that was probably meant, or None. Case and `-`, `_` count little; `cutoff` 1 takes no other word."""
+    """The known word that was probably meant, or None. Case, `-`, `_` and zeros before a number count little; `cutoff` 1 takes no other word."""
     import difflib  # only documents with mistakes pay for it
 
     def plain(text: str) -> str:
-        return text.replace("-", "").replace("_", "").casefold()
+        text = text.replace("-", "").replace("_", "").casefold()
+        return re.sub(r"(?<!\d)0+(?=\d)", "", text)
 
     by_plain = {plain(candidate): candidate for candidate in sorted(known, reverse=True)}
     found = difflib.get_close_matches(plain(word[:100]), by_plain, n=1, cutoff=cutoff)

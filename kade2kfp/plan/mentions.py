@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kade2kfp.diagnostics.model import Pointer
+from kade2kfp.document.foreign import bare, foreign
 from kade2kfp.document.read import Document
 from kade2kfp.document.references import Expression, Misfit, parse
 from kade2kfp.document.suggest import closest
@@ -47,6 +49,11 @@ def mentions(document: Document) -> Mentions:
             parameters.add(piece.name)
         elif piece.task:
             tasks |= {piece.task, holder}
+    for text in (text for torn in document.torn for text in strings(_at(fields, torn))):
+        whole = bare(text, known_parameters, known_tasks)
+        for one in (whole,) if whole else foreign(text, known_parameters, known_tasks):
+            root, _, name = one.meant.partition(".")
+            (parameters if root == "params" else tasks).add(name.partition(".")[0])
     for arrow in _list(fields.get("arrows")):
         ends = (arrow.get("fromTask"), arrow.get("toTask")) if isinstance(arrow, dict) else (None, None)
         if not all(isinstance(end, str) for end in ends):
@@ -77,6 +84,19 @@ def _pieces(fields: dict[str, Any]) -> Iterator[tuple[str, Expression | Misfit]]
                     for piece in parse(text):
                         if not isinstance(piece, str):
                             yield id_ if isinstance(id_, str) else "", piece
+
+
+def _at(value: Any, pointer: Pointer) -> Any:
+    """What stands there in the raw document; None where nothing does."""
+    for part in pointer:
+        match value:
+            case dict():
+                value = value.get(part)
+            case list() if isinstance(part, int) and part < len(value):
+                value = value[part]
+            case _:
+                return None
+    return value
 
 
 def _list(value: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from kade2kfp.document.references import Expression, Misfit, parse
 from kade2kfp.document.shared import Task
 from kade2kfp.document.suggest import closest
 from kade2kfp.document.values import problems as value_problems
+from kade2kfp.plan.lost import Lost, lost
 from kade2kfp.plan.targets import Target, find
 from kade2kfp.plan.walk import Place, texts
 from kade2kfp.steps.sources import Param, Text
@@ -47,6 +48,8 @@ class Resolution:
     """Places with a `{{` of which nothing is in doubt: no mistake, and at compile no item of an iteration."""
     items: Mapping[Pointer, Any] = field(default_factory=dict)
     """Values of known items, where a reference to one is its field's whole string and keeps its type."""
+    lost: tuple[Lost, ...] = ()
+    """References that were meant and not written."""
 
     def text(self, pointer: Pointer, raw: str | None) -> Text:
         """The text of a field that takes references at run time."""
@@ -74,7 +77,10 @@ def resolve(document: Document, names: Mapping[str, str], given: Known) -> tuple
     whole: dict[Pointer, Reference] = {}
     settled: dict[Pointer, Place] = {}
     found: list[Diagnostic] = []
+    lost_ones: list[Lost] = []
+    declared, tasks = {one.name for one in document.parameters}, {one.id for one in document.tasks}
     for holder, place in _places(document):
+        lost_ones += lost(document, holder, place, declared, tasks)
         if "{{" not in place.text:
             continue
         pieces = parse(place.text)
@@ -115,7 +121,7 @@ def resolve(document: Document, names: Mapping[str, str], given: Known) -> tuple
                 compiled[place.pointer] = text
                 if all(isinstance(part, str) or isinstance(part.target.source, Param) for part in parts):
                     settled[place.pointer] = place
-    return Resolution(tuple(references), run_texts, compiled, whole, settled), found
+    return Resolution(tuple(references), run_texts, compiled, whole, settled, lost=tuple(lost_ones)), found
 
 
 def _places(document: Document) -> Iterator[tuple[Task | None, Place]]:
@@ -258,7 +264,10 @@ def _meant(document: Document, inner: str) -> str:
         return f"run.{closest(parts[1], ('id', 'name', 'status')) or 'id'}"
     root = closest(parts[0], ("params", "tasks", "item", "run")) if len(parts) > 1 else None
     guess = ".".join([root, *parts[1:]]) if root else ""
-    return guess if guess and isinstance(parse("{{" + guess + "}}")[0], Expression) else ""
+    if guess and isinstance(parse("{{" + guess + "}}")[0], Expression):
+        return guess
+    # As other tools have it: {{ .params.NAME }}, {{ .Values.NAME }}, {{inputs.parameters.NAME}}.
+    return f"params.{parts[-1]}" if len(parts) > 1 and parameter(document, parts[-1]) is not None else ""
 
 
 def parameter(document: Document, name: str) -> Parameter | None:

@@ -13,7 +13,8 @@ from kade2kfp.plan.targets import iteration
 def loop_of(document: Document, task: Task | None) -> str:
     """The id of the job whose run-time list a task is repeated for; empty where there is none."""
     found = iteration(document, task)
-    return found[0] if found and isinstance(found[1].items, str) else ""
+    items = found[1].items if found else None
+    return found[0] if found and isinstance(items, str) and "{{" in items else ""  # other text is a mistake (K503)
 
 
 def arriving(document: Document, flow: Flow) -> Flow:

@@ -65,8 +65,10 @@ _OF_RUN: dict[str, Literal["id", "name", "status"]] = {"id": "id", "name": "name
 
 def _run(document: Document, holder: Task | None, expression: Expression) -> Target | Diagnostic:
     unnamed = holder is not None and holder.place("id") in document.assumed
-    unnamed = unnamed or document.is_torn(document.pipeline.place("on_exit"))
-    if expression.name == "status" and not unnamed and (holder is None or holder.id != document.pipeline.on_exit):
+    exit_task = document.pipeline.on_exit
+    misnamed = exit_task is not None and document.task(exit_task) is None  # K508's
+    unnamed = unnamed or misnamed or document.is_torn(document.pipeline.place("on_exit"))
+    if expression.name == "status" and not unnamed and (holder is None or holder.id != exit_task):
         return _problem(
             "K310",
             "`run.status` is known only in the exit task",
@@ -129,6 +131,8 @@ def _item(document: Document, holder: Task | None, expression: Expression) -> Ta
         if key is None:
             return Target(Item(None, "object"), "object", known_item=True)
         if key not in each.matrix:
+            if document.is_torn(each.place("matrix", key)):
+                return None
             return _problem("K309", f"the items have no key `{key}`", did_you_mean(key, each.matrix, noun="keys"))
         return Target(Item(key, _common(each.matrix[key])), _common(each.matrix[key]), known_item=True)
     if isinstance(each.items, list):
@@ -208,7 +212,14 @@ def _output(task: Task, name: str) -> tuple[str, Type] | Diagnostic:
     if name in known:
         return name, known[name]
     help_ = did_you_mean(name, known, noun="outputs")
-    if not known and isinstance(task, CommandTask):
+    gate = gate_of(task)
+    if any(value.name == name for value in (gate.values if gate else None) or ()):
+        help_ = f"did you mean `{{{{tasks.{task.id}.values.{name}}}}}`?"
+    elif not known and has_metrics(task):
+        help_ = (
+            f"add it to the task's `outputs`; a number of its metrics file is `{{{{tasks.{task.id}.metrics.{name}}}}}`"
+        )
+    elif not known and isinstance(task, CommandTask):
         help_ = f'add it to the task\'s `outputs`: {{"name": "{name}", "type": ..., "path": ...}}'
     return _problem("K306", f"the task `{task.id}` has no output `{name}`", help_)
 

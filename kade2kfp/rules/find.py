@@ -14,17 +14,18 @@ OWN = "kade2kfp.toml"
 SHARED = "pyproject.toml"
 TABLE = ("tool", "kade2kfp")
 _TOOL, _OURS = rb"[ \t]*[\"']?tool[\"']?[ \t]*", rb"[ \t]*[\"']?kade2kfp(?![\w-])"
-_TABLE = re.compile(
-    b"|".join(
-        (
-            rb"^[ \t]*\[{0,2}" + _TOOL + rb"\." + _OURS,  # [tool.kade2kfp], tool.kade2kfp.werror = true
-            rb"^[ \t]*\[" + _TOOL + rb"\][^\n]*(?:\n(?![ \t]*\[)[^\n]*)*?\n" + _OURS,  # kade2kfp.werror below [tool]
-            rb"^" + _TOOL + rb"=[ \t]*\{[^\n]*\bkade2kfp(?![\w-])",  # tool = {kade2kfp = {werror = true}}
-        )
-    ),
-    re.MULTILINE,
+_TABLE = b"|".join(
+    (
+        rb"^[ \t]*\[{0,2}" + _TOOL + rb"\." + _OURS,  # [tool.kade2kfp], tool.kade2kfp.werror = true
+        rb"^[ \t]*\[" + _TOOL + rb"\][^\n]*(?:\n(?![ \t]*\[)[^\n]*)*?\n" + _OURS,  # kade2kfp.werror below [tool]
+        rb"^" + _TOOL + rb"=[ \t]*\{[^\n]*\bkade2kfp(?![\w-])",  # tool = {kade2kfp = {werror = true}}
+    )
 )
 """Where our table begins, in a text that is no TOML."""
+
+
+_MOST = 64 * 2**20
+"""So many bytes of a pyproject.toml are looked through: also in one that is too long to be read, our table is meant."""
 
 
 def rules_file(folder: str | Path) -> Path | None:
@@ -49,15 +50,18 @@ def rules_file(folder: str | Path) -> Path | None:
 def _is_ours(path: str) -> bool:
     """Whether a pyproject.toml has our table. One that cannot be read is somebody else's."""
     try:
-        data = data_of(path)
+        data = data_of(path, _MOST)
     except UnreadableError:
         return False
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as an editor of Windows may save it
+        data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+        return re.search(_TABLE, data, re.MULTILINE) is not None
     if b"kade2kfp" not in data:
         return False
     toml = read_toml(data, path)
-    return (
-        _TABLE.search(data.removeprefix(codecs.BOM_UTF8)) is not None if toml.problem else ours(toml.table) is not None
-    )
+    if toml.problem:
+        return re.search(_TABLE, data.removeprefix(codecs.BOM_UTF8), re.MULTILINE) is not None
+    return ours(toml.table) is not None
 
 
 def ours(table: dict[str, Any]) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -74,8 +75,8 @@ def _rules(reader: Reader, found: object, at: Pointer) -> Rules:
     given = table(reader, found, at, dict.fromkeys(SETTINGS), top)
     policy = given.get("policy", {})
     return Rules(
-        select=texts(reader, given.get("select", []), (*at, "select"), codes.problem, '["K2"]'),
-        ignore=texts(reader, given.get("ignore", []), (*at, "ignore"), codes.problem, '["K206"]'),
+        select=_texts(reader, given, (*at, "select"), codes.problem, '["K2"]'),
+        ignore=texts(reader, given.get("ignore", []), (*at, "ignore"), codes.problem, '["K206"]', none=True),
         werror=flag(reader, given.get("werror", False), (*at, "werror")),
         max_diagnostics=count(reader, given.get("max-diagnostics", 0), (*at, "max-diagnostics")),
         policy=_policy(reader, policy, (*at, "policy"), f"{top}.policy" if top else "policy"),
@@ -84,21 +85,26 @@ def _rules(reader: Reader, found: object, at: Pointer) -> Rules:
 
 def _policy(reader: Reader, found: object, at: Pointer, name: str) -> Policy:
     given = table(reader, found, at, dict.fromkeys(POLICY), name)
-
-    def value(key: str, otherwise: Any) -> tuple[Any, Pointer]:
-        return given.get(key, otherwise), (*at, key)
-
-    hosts = texts(reader, *value("registries", []), _registry_problem, '["registry.example.org"]')
+    hosts = _texts(reader, given, (*at, "registries"), _registry_problem, '["registry.example.org"]')
     return Policy(
         registries=tuple(map(registry, hosts)),
-        pinned=_pinned(reader, *value("pinned", "")) if "pinned" in given else "",
-        labels=texts(reader, *value("labels", []), _label_problem, '["team"]'),
-        label_values=_label_values(reader, *value("label-values", {})),
-        forbidden_types=texts(reader, *value("forbidden-types", []), _type_problem, '["notebook"]'),
-        required_limits=texts(reader, *value("required-limits", []), _resource_problem, '["memory"]'),
-        most=_most(reader, *value("max", {})),
-        mirror=_mirror(reader, *value("mirror", {})),
+        pinned=_pinned(reader, given["pinned"], (*at, "pinned")) if "pinned" in given else "",
+        labels=_texts(reader, given, (*at, "labels"), _label_problem, '["team"]'),
+        label_values=_label_values(reader, given["label-values"], (*at, "label-values"))
+        if "label-values" in given
+        else (),
+        forbidden_types=_texts(reader, given, (*at, "forbidden-types"), _type_problem, '["notebook"]'),
+        required_limits=_texts(reader, given, (*at, "required-limits"), _resource_problem, '["memory"]'),
+        most=_most(reader, given["max"], (*at, "max")) if "max" in given else (),
+        mirror=_mirror(reader, given["mirror"], (*at, "mirror")) if "mirror" in given else (),
     )
+
+
+def _texts(
+    reader: Reader, given: Mapping[str, Any], at: Pointer, fit: Callable[[str], tuple[str, str]], example: str
+) -> tuple[str, ...]:
+    """The list of that setting; none where it is not given."""
+    return texts(reader, given[str(at[-1])], at, fit, example) if at[-1] in given else ()
 
 
 def _registry_problem(text: str) -> tuple[str, str]:
@@ -133,6 +139,16 @@ def _resource_problem(key: str) -> tuple[str, str]:
     return f"`{shown(key)}` is no resource", help_ or "it is cpu, memory, or one such as nvidia.com/gpu"
 
 
+def _ceiling_problem(key: str) -> tuple[str, str]:
+    """As of a resource; a `*` at the end stands for any rest of a name with a slash."""
+    if key.endswith("*") and "/" in key:
+        plain = key[:-1] + "x"
+        return (f"`{shown(key)}` is no resource", key_problem(plain)) if key_problem(plain) else ("", "")
+    if "*" in key:
+        return f"`{shown(key)}` is no resource", "a `*` stands at the end, behind a slash: nvidia.com/*"
+    return _resource_problem(key)
+
+
 def _pinned(reader: Reader, value: object, at: Pointer) -> Pinned:
     if value in _PINNED:
         return cast(Pinned, value)
@@ -162,7 +178,7 @@ def _label_values(reader: Reader, value: object, at: Pointer) -> tuple[tuple[str
 def _most(reader: Reader, value: object, at: Pointer) -> tuple[tuple[str, str], ...]:
     good = []
     for key, amount, place in entries(reader, value, at, 'memory = "64Gi"'):
-        problem, help_ = _resource_problem(key)
+        problem, help_ = _ceiling_problem(key)
         if problem:
             reader.wrong(place, problem, help_, on_key=True)
             continue

@@ -22,12 +22,17 @@ _CODE = {"type": "string", "pattern": "^K[0-9]{0,3}$", "examples": ["K2", "K206"
 _RESOURCE = {"type": "string", "pattern": "^(cpu|memory|[a-z0-9.-]+/.+)$"}
 
 
-def _list(items: dict[str, Any], text: str) -> dict[str, Any]:
-    return {"type": "array", "maxItems": 1000, "items": items, "description": text}
+def _list(items: dict[str, Any], text: str, least: int = 1) -> dict[str, Any]:
+    return {"type": "array", "minItems": least, "maxItems": 1000, "items": items, "description": text}
 
 
 def _table(keys: dict[str, Any], values: dict[str, Any], text: str) -> dict[str, Any]:
-    table = {"type": "object", "maxProperties": 1000, "propertyNames": keys, "additionalProperties": values}
+    table = {
+        "type": "object",
+        "maxProperties": 1000,
+        "propertyNames": keys,
+        "additionalProperties": values,
+    }
     return table | {"description": text}
 
 
@@ -45,12 +50,16 @@ def schema_text() -> str:
         "label-values": _table(_LABEL, {"type": "string"}, "Regular expressions for the whole values of labels."),
         "forbidden-types": _list({"enum": list(TYPES)}, "Types of task that nobody may use."),
         "required-limits": _list(_RESOURCE, "Limits that each task must say."),
-        "max": _table(_RESOURCE, amount, "Ceilings for requests and limits of one pod; 0 allows none."),
+        "max": _table(
+            _RESOURCE,
+            amount,
+            "Ceilings for requests and limits of one pod; 0 allows none, and a `*` at the end stands for any rest.",
+        ),
         "mirror": _table(_REGISTRY, _REGISTRY, "What takes the place of the beginning of images' names."),
     }
     fields = {
         "select": _list(_CODE, "Warnings and notes that are shown, by code or its beginning; all without it."),
-        "ignore": _list(_CODE, "Warnings and notes that are not shown; counts before `select`."),
+        "ignore": _list(_CODE, "Warnings and notes that are not shown; counts before `select`.", 0),
         "werror": {"type": "boolean", "description": "Let warnings count as errors."},
         "max-diagnostics": {"type": "integer", "minimum": 0, "description": "How many are shown; 0 is no limit."},
         "policy": _object(policy, "What pipelines have to keep to."),

@@ -32,14 +32,14 @@ class Toml:
     problem: Diagnostic | None = None
 
 
-def data_of(path: str | Path) -> bytes:
-    """A file's bytes, one more at most than are allowed. Raises UnreadableError."""
+def data_of(path: str | Path, most: int = MAX_BYTES) -> bytes:
+    """A file's bytes, at most one more than `most`. Raises UnreadableError."""
     try:
         # A device or a pipe may act or wait when it is opened: look first.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UnreadableError("it is no file")
         with open(path, "rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(most + 1)
     except OSError as error:
         raise UnreadableError((error.strerror or str(error)).lower()) from None
     except ValueError:  # a NUL or half a surrogate pair in the path
@@ -50,6 +50,8 @@ def read_toml(data: bytes, file: str) -> Toml:
     """What a file's bytes hold; `file` is what diagnostics call it."""
     if len(data) > MAX_BYTES:
         return _unread(Source(file, ""), f"the file has more than {MAX_BYTES // 2**20} MiB", "settings are short")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _unread(Source(file, ""), "the file is UTF-16", "TOML is UTF-8: save the file so")
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode()

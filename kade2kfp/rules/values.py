@@ -88,11 +88,25 @@ def count(reader: Reader, value: object, at: Pointer) -> int:
 
 
 def texts(
-    reader: Reader, value: object, at: Pointer, fit: Callable[[str], tuple[str, str]], example: str
+    reader: Reader,
+    value: object,
+    at: Pointer,
+    fit: Callable[[str], tuple[str, str]],
+    example: str,
+    *,
+    none: bool = False,
 ) -> tuple[str, ...]:
-    """A list of texts that fit, none twice; `fit` says why one does not and what to write, both empty where it does."""
+    """A list of texts that fit, none twice; `fit` says why one does not and what to write, both empty where it does.
+
+    A list without any is refused but for `none`: its writer may have meant that all is allowed, or that nothing is.
+    """
     if not isinstance(value, list):
         reader.expected(at, "a list of texts", value, f"write it as {example}")
+        return ()
+    if not value and not none:
+        reader.wrong(
+            at, f"`{at[-1]}` is an empty list, which asks for nothing", "name at least one, or leave the setting out"
+        )
         return ()
     if len(value) > MOST:
         reader.wrong(at, f"the list has {len(value):,} entries, more than {MOST:,}", "write beginnings, or fewer")
@@ -111,7 +125,10 @@ def texts(
 
 
 def entries(reader: Reader, value: object, at: Pointer, example: str) -> Iterator[tuple[str, Any, Pointer]]:
-    """The entries of a table whose keys are free: key, value, and place."""
+    """The entries of a table whose keys are free: key, value, and place.
+
+    One without any asks for nothing: a heading whose entries are comments, or are yet to come.
+    """
     if not isinstance(value, dict):
         reader.expected(at, "a table", value, f"write entries such as {example}")
     elif len(value) > MOST:

@@ -118,6 +118,10 @@ class Cursor:
                 self.pos = odd.end()
             elif text.startswith("/*", self.pos):
                 self.stop("this comment is never closed", _NO_COMMENTS, self.pos, self.pos + 2, at=self.around())
+            elif mark := tokens.MERGE.match(text, self.pos):
+                self.stop("a merge's conflict is not resolved", _MERGE, *mark.span(), at=self.around())
+            elif fence := tokens.FENCE.match(text, self.pos):
+                self.stop("a line of Markdown, not of JSON", _FENCE, *fence.span(), at=self.around())
             else:
                 return
 
@@ -134,3 +138,5 @@ class Cursor:
 
 
 _NO_COMMENTS = "say it in a `description`, or under a key that begins with `x-`"
+_MERGE = "keep what shall stand there, and take the lines with <<<<<<<, ======= and >>>>>>> out"
+_FENCE = "take the lines with ``` out: a file holds the document alone"

@@ -87,6 +87,9 @@ def key(cursor: Cursor, frame: Frame) -> None:
         wrong = mend.QUOTES if inner else mend.Wrong("K003", f"the key {shown(found)} has no quotes", _QUOTE_KEYS)
         cursor.note(wrong.code, wrong.message, wrong.help, pos, odd.end(), cursor.around())
         cursor.pos = cursor.places.ends[pos] = odd.end()
+    elif text.startswith("{{", pos - 1) and (reference := _UNQUOTED.match(text, pos - 1)):
+        help_ = f'put it in double quotes: "{reference[0]}"'
+        cursor.stop("a reference without quotes", help_, pos - 1, reference.end(), at=cursor.around())
     else:
         cursor.unexpected("expected a key in double quotes")
     keys = frame.place.keys
@@ -100,6 +103,7 @@ def key(cursor: Cursor, frame: Frame) -> None:
     keys[found] = pos
 
 
+_UNQUOTED = re.compile(r"\{\{ *[\w.-]{1,200} *\}\}")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _QUOTE_KEYS = "put keys in double quotes"
 _DUPLICATE = "JSON readers differ in which one they take: leave one out, or rename it"

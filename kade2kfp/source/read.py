@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from kade2kfp.diagnostics.model import Diagnostic
@@ -65,20 +67,24 @@ def _read(file: str) -> Source:
                     # It may have grown since; what the system itself writes says that it is empty.
                     return read_source(stream.read(MAX_BYTES + 1), file)
     except OSError as error:
-        return _unread(file, "K001", f"the file cannot be read: {_reason(error)}", _HELP.get(type(error), ""))
+        meant = _meant(file) if isinstance(error, FileNotFoundError) else ""
+        help_ = f"did you mean `{meant}`?" if meant else _HELP.get(type(error), "")
+        return _unread(file, "K001", f"the file cannot be read: {_reason(error)}", help_)
     except ValueError:  # a NUL or half a surrogate pair in the path
         return _unread(file, "K001", "no file can have this name", "check the path")
     if stat.S_ISREG(status.st_mode):
         return _too_large(file, status.st_size)
     kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "no file")
-    help_ = (
-        "name the document in it, such as pipeline.json"
-        if stat.S_ISDIR(status.st_mode)
-        else "name a file; `-` reads standard input"
-    )
+    help_ = "name a file; `-` reads standard input"
+    if stat.S_ISDIR(status.st_mode):
+        inside = os.path.join(file, _USUAL)
+        found = os.path.isfile(inside)
+        help_ = f"did you mean `{inside}`?" if found else f"name the document in it, such as {_USUAL}"
     return _unread(file, "K001", f"the file cannot be read: it is {kind}", help_)
 
 
+_USUAL = "pipeline.json"
+_MOST = 1000  # names of a folder that are looked at
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -91,6 +97,22 @@ _HELP: dict[type[OSError], str] = {
     NotADirectoryError: "a part of the path is a file: check it",
     PermissionError: "make the file and its folders readable: `chmod`, or another user",
 }
+
+
+def _meant(file: str) -> str:
+    """The document that was meant by a path at which there is nothing; empty where nobody can tell."""
+    stem, suffix = os.path.splitext(file)
+    for one in (f"{file}.json", os.path.join(stem, _USUAL) if suffix == ".json" else ""):
+        if one and os.path.isfile(one):
+            return one
+    import difflib  # only a wrong path pays for it
+
+    folder, name = os.path.split(file)
+    with suppress(OSError), os.scandir(folder or os.curdir) as rows:
+        there = [row.name for row in islice(rows, _MOST) if row.name.endswith(".json") and row.is_file()]
+        near = difflib.get_close_matches(name.removesuffix(".json"), [one.removesuffix(".json") for one in there], n=1)
+        return os.path.join(folder, f"{near[0]}.json") if near else ""
+    return ""
 
 
 def _open(path: str, flags: int) -> int:

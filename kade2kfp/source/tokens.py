@@ -37,3 +37,7 @@ ESCAPE = re.compile(
 )
 """An escape in a text: a surrogate pair, a code point, a letter; with no group, a backslash that begins none."""
 CONTROL = re.compile(r"[\x00-\x1f]")
+FENCE = re.compile(r"(?<![^\r\n])`{3}[^\r\n]*+")
+"""A line of Markdown, as around a document that was copied out of a page or a chat."""
+MERGE = re.compile(r"(?<![^\r\n])(?:<{7}|={7}|>{7}|\|{7})(?![^ \r\n])[^\r\n]*+")
+"""A mark that git leaves where two changes of the same lines met."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 import yaml
 
 from .command import HELLO, KADE2KFP, WARNED, WRONG, environment, kade2kfp, no_bug, write
@@ -206,7 +207,7 @@ def test_standard_output_that_takes_nothing(tmp_path: Path, how: dict[str, Any])
 def test_a_reader_that_goes_away_is_no_error_to_speak_of(tmp_path: Path) -> None:
     large = HELLO | {"tasks": [HELLO["tasks"][0] | {"id": f"t{i}"} for i in range(60)]}
     write(tmp_path, large)
-    with subprocess.Popen(
+    with warm.Popen(
         [*KADE2KFP, "compile", "pipeline.json", "-o", "-"],
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip

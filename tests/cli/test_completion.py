@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from kade2kfp.cli import _COMMANDS, offered
-from kade2kfp.local.folder import default_home
+from kade2kfp.cli import _COMMANDS
 
 from .command import HELLO, environment, kade2kfp, no_bug, write
 from .shells import HERE, SHELLS, offers, plain_environment, typed
@@ -91,6 +90,7 @@ CASES = [
     ("kade2kfp explain zzz", [], None),
     ("kade2kfp validate --ignore K206,K20", [f"K206,K20{number}" for number in range(10)], None),
     ("kade2kfp describe pipeline.json --task pr", ["prepare"], None),
+    ("kade2kfp submit --cluster-timezone Europe/Be", ["Europe/Belfast", "Europe/Belgrade", "Europe/Berlin"], None),
     ("kade2kfp new tr", ["train"], None),
     ("kade2kfp new hello ", ["data/"], ["data"]),
     ("kade2kfp completion ", ["bash", "zsh", "fish"], None),
@@ -243,12 +243,6 @@ def test_a_reader_that_has_gone_is_no_reason_to_speak(tmp_path: Path) -> None:
     os.close(writing)
 
 
-def test_the_home_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in (("XDG_DATA_HOME", "rel"), ("XDG_DATA_HOME", str(tmp_path)), ("KADE2KFP_HOME", "here")):
-        monkeypatch.setenv(name, value)
-        assert offered.home() == default_home()
-
-
 def test_every_command_is_offered_with_what_it_does(tmp_path: Path) -> None:
     found = [row.split("\t") for row in rows("kade2kfp ", tmp_path).stdout.decode().splitlines()]
     assert [cells[1] for cells in found] == sorted(_COMMANDS)
@@ -263,7 +257,7 @@ def test_the_words_are_those_of_the_commands() -> None:
 def spent(env: dict[str, str], cwd: Path, *more: str) -> float:
     """Seconds of CPU of a new process, the least of some."""
     least = 1e9
-    for _ in range(5):
+    for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "kade2kfp", *more], cwd=cwd, env=env, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

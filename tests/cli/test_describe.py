@@ -135,15 +135,3 @@ def test_a_stale_schema_is_found(tmp_path: Path) -> None:
         )
         assert ran.returncode == 1
         assert b"kade2kfp schema describe -o schemas/describe.v1.json" in ran.stderr
-
-
-def test_it_never_imports_kfp(tmp_path: Path) -> None:
-    write(tmp_path, HELLO)
-    for words in (["describe", "pipeline.json"], ["describe", "pipeline.json", "--json"], ["schema", "describe"]):
-        command = [sys.executable, "-X", "importtime", "-m", "kade2kfp", *words]
-        ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
-        assert ran.returncode == 0
-        rows = [row for row in ran.stderr.decode().splitlines() if row.startswith("import time:")]
-        imported = {row.rpartition("|")[2].strip().partition(".")[0] for row in rows}
-        assert "kade2kfp" in imported
-        assert not imported & {"kfp", "kubernetes", "google", "yaml", "requests", "minio", "rich"}

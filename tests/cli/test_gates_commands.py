@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Callable
@@ -224,3 +225,94 @@ def test_which_gates_are_asked(monkeypatch: pytest.MonkeyPatch, call: Call, tmp_
     call("gates", "--kube-context", "c")
     call("gates", "--home", str(tmp_path))
     assert asked == [(None, "team"), ("c", None), tmp_path]
+
+
+CONTEXTS = """
+current: prod
+contexts:
+  prod: {endpoint: "https://kfp.example.com", namespace: team-a, kubeContext: prod-k8s}
+  bare: {endpoint: "https://kfp.example.com"}
+  lab: {portForward: {namespace: kf, kubeContext: lab-k8s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "context", "namespace"),
+    [
+        ("--cluster", "prod-k8s", "team-a"),
+        ("--kfp-context prod", "prod-k8s", "team-a"),
+        ("--kfp-context prod -n b", "prod-k8s", "b"),
+        ("--kfp-context prod --kube-context c", "c", "team-a"),
+        ("--kfp-context lab", "lab-k8s", "kf"),
+        ("--kfp-context bare --kube-context c", "c", "kubeflow"),
+        ("--endpoint kfp.example.com --kube-context c", "c", "kubeflow"),
+        ("--endpoint kfp.example.com --kube-context c -n b", "c", "b"),
+        ("--port-forward", None, "kubeflow"),
+        ("--port-forward -n b", None, "b"),
+        ("-n b", "prod-k8s", "b"),
+        ("-n b --kube-context c", "c", "b"),
+        ("--kube-context c", "c", None),
+    ],
+)
+@pytest.mark.parametrize("command", ["gates", "serving list"])
+def test_a_cluster_is_named_as_for_submit(
+    command: str,
+    words: str,
+    context: str | None,
+    namespace: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Call,
+    tmp_path: Path,
+) -> None:
+    asked: list[Any] = []
+
+    def connect(context: str | None, namespace: str | None) -> None:
+        asked.append((context, namespace))
+        raise CannotDoError("far away")
+
+    _only(monkeypatch, tmp_path, CONTEXTS)
+    for module in ("connect", "services"):
+        monkeypatch.setattr(f"kade2kfp.cluster.{module}.connect", connect)
+    assert call(*command.split(), *words.split()) == (1, "", "Error: far away\n")
+    assert asked == [(context, namespace)]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("--endpoint kfp.example.com", 1, "which Kubernetes is below kfp.example.com is not known\n  help: name"),
+        ("--kfp-context bare", 1, "by --kube-context; or by `kubeContext` of the context `bare`"),
+        ("--kfp-context bear", 1, "did you mean `bare`?"),
+        ("--endpoint ftp://x", 2, "--endpoint is no http:// or https:// address"),
+        ("--endpoint x --port-forward", 2, "--endpoint, --kfp-context and --port-forward exclude each other."),
+        ("--kfp-context=", 2, "Invalid value for --kfp-context: it is empty"),
+        ("--cluster --home /x", 2, "--home is for runs on this machine, --cluster for those on a cluster."),
+    ],
+)
+@pytest.mark.parametrize("command", ["resume last train", "viewer open last board"])
+def test_a_cluster_that_is_not_known_is_not_guessed(
+    command: str, words: str, code: int, says: str, monkeypatch: pytest.MonkeyPatch, call: Call, tmp_path: Path
+) -> None:
+    _only(monkeypatch, tmp_path, CONTEXTS)
+    for module in ("connect", "services"):
+        monkeypatch.setattr(f"kade2kfp.cluster.{module}.connect", lambda *_: pytest.fail("a cluster is asked"))
+    ended, text, said = call(*command.split(), *words.split())
+    assert (ended, text) == (code, "")
+    assert says in said
+
+
+def test_no_cluster_at_all(monkeypatch: pytest.MonkeyPatch, call: Call, tmp_path: Path) -> None:
+    _only(monkeypatch, tmp_path, "")
+    code, _, said = call("gates", "--cluster")
+    assert code == 1
+    assert "no Kubeflow Pipelines is known" in said
+
+
+def _only(monkeypatch: pytest.MonkeyPatch, folder: Path, config: str) -> None:
+    """Nothing but that configuration says which cluster there is."""
+    for name in list(os.environ):
+        if name.startswith(("KFP_", "KF_PIPELINES_", "KADE2KFP_", "KUBE")):
+            monkeypatch.delenv(name)
+    (folder / "config.yaml").write_text(config)
+    (folder / "config.yaml").chmod(0o600)
+    monkeypatch.setenv("KADE2KFP_CONFIG", str(folder / "config.yaml"))

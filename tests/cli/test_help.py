@@ -181,6 +181,7 @@ def test_schema_check_compares_with_the_one_that_is_shipped(tmp_path: Path) -> N
         ["new", "hello"],
         ["completion", "bash"],
         ["schema"],
+        ["schema", "describe"],
         ["gates", "--home", "."],
         ["open", "-n", "x", "--help"],
     ],
@@ -194,7 +195,25 @@ def test_what_needs_no_kfp_does_not_import_it(tmp_path: Path, words: list[str]) 
     rows = [row for row in ran.stderr.decode().splitlines() if row.startswith("import time:")]
     imported = {row.rpartition("|")[2].strip().partition(".")[0] for row in rows}
     assert "kade2kfp" in imported
-    assert not imported & {"kfp", "kubernetes", "google", "yaml", "requests"}
+    assert not imported & {"kfp", "kubernetes", "google", "yaml", "requests", "minio", "rich"}
+
+
+def test_help_does_not_wait_for_the_compiler(tmp_path: Path) -> None:
+    names = (
+        "artifacts compare compile context describe explain fmt gates graph logs new open predict rbac reject resume"
+    )
+    names += " runs schema serving show ssh stop upgrade validate viewer"
+    code = (
+        "import sys, kade2kfp.cli as c\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: c.main([name, '--help'])\n"
+        "    except SystemExit as end: assert not end.code\n"
+        "    assert not {'pydantic', 'kade2kfp.api', 'rich'} & set(sys.modules), name"
+    )
+    command = [sys.executable, "-c", code, *names.split()]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.count(b"Usage: kade2kfp ") == len(names.split())
 
 
 def test_the_package_says_that_it_is_typed() -> None:

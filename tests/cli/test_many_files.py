@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from .command import HELLO, KADE2KFP, WARNED, WRONG, environment, kade2kfp, no_bug, write
 
@@ -126,9 +127,18 @@ def test_the_team_says_how_many_unless_the_command_line_does(tmp_path: Path) -> 
         assert kade2kfp(command, "b.json", "--no-config", cwd=tmp_path).returncode == 0
 
 
+def test_of_two_teams_the_smaller_number_holds(tmp_path: Path) -> None:
+    for team, most in (("one", 4), ("other", 2)):
+        (tmp_path / team).mkdir()
+        (tmp_path / team / "kade2kfp.toml").write_text(f"max-diagnostics = {most}\n")
+        files(tmp_path / team, a=MANY)
+    ran = kade2kfp("validate", "one/a.json", "other/a.json", cwd=tmp_path)
+    assert len(codes(ran.stderr.decode())) == 2
+
+
 def test_what_is_found_is_shown_before_the_next_file_is_read(tmp_path: Path) -> None:
     write(tmp_path, WRONG, "a.json")
-    process = subprocess.Popen(
+    process = warm.Popen(
         [*KADE2KFP, "validate", "a.json", "-"],
         cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -163,12 +173,11 @@ except SystemExit:
 
 @pytest.mark.parametrize(("output", "limit"), [("text", ()), ("text", ("5",)), ("sarif", ("5",))], ids=str)
 def test_memory_does_not_grow_with_the_files(tmp_path: Path, output: str, limit: tuple[str, ...]) -> None:
-    env = [{"name": "X", "value": "x" * 5000}]
-    tasks = [HELLO["tasks"][0] | {"id": f"t{number}", "env": env} for number in range(10)]
-    names = [write(tmp_path, WARNED | {"tasks": tasks}, f"{number}.json").name for number in range(40)]
+    tasks = [HELLO["tasks"][0] | {"env": [{"name": "X", "value": "x" * 50_000}]}]
+    names = [write(tmp_path, WARNED | {"tasks": tasks}, f"{number}.json").name for number in range(30)]
     words = [word for number in limit for word in ("--max-diagnostics", number)]
     command = [sys.executable, "-c", WATCHED, *names, "--output-format", output, *words]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=120)
+    ran = warm.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=120)
     used = [int(word) for word in ran.stderr.splitlines()[-1].split()]
     assert len(used) == len(names)
     # The text of such a document alone takes 50 kB.

@@ -139,6 +139,10 @@ def test_every_command_keeps_to_the_rules(tmp_path: Path, words: list[str]) -> N
 
 def test_rerun_goes_by_the_rules_where_the_document_was(tmp_path: Path) -> None:
     home = {"KADE2KFP_HOME": str(tmp_path / "home")}
+    shared = Path(__file__).parents[2] / ".cache" / "test-environments"
+    shared.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "environments").symlink_to(shared)
     document = HELLO | {"tasks": [{"id": "greet", "type": "job", "image": "busybox:1.36", "command": ["true"]}]}
     write(tmp_path, document | {"parameters": []})
     first = kade2kfp("run", "pipeline.json", cwd=tmp_path, env=home)

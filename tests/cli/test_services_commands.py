@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 import kade2kfp.cli as cli
 from kade2kfp.cli import service_commands
@@ -297,7 +298,7 @@ def test_on_a_cluster_it_is_carried_on(tmp_path: Path, following: list[Any], say
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.format(python=sys.executable, folder=str(HERE), next=following))
     command = [sys.executable, str(path), "serving", "open", "iris", "endpoint", "-n", "x"]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with warm.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             assert process.stderr is not None

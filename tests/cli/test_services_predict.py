@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from .command import environment
 
@@ -83,7 +84,7 @@ def predict(
     path = folder / "program.py"
     path.write_text(CODE.format(folder=str(HERE), port=port, state=state))
     command = [sys.executable, str(path), "predict", "iris", task, *words]
-    ran = subprocess.run(command, cwd=folder, input=stdin, env=environment(), capture_output=True, timeout=60)
+    ran = warm.run(command, cwd=folder, input=stdin, env=environment(), capture_output=True, timeout=60)
     assert b"Traceback" not in ran.stderr
     assert b"\x1b" not in ran.stderr
     assert ran.returncode not in (70, 120)
@@ -130,7 +131,7 @@ def test_on_a_terminal_it_is_laid_out_and_escaped(tmp_path: Path, body: bytes, s
         path.write_text(CODE.format(folder=str(HERE), port=port, state="running"))
         ours, theirs = pty.openpty()
         command = [sys.executable, str(path), "predict", "iris", "endpoint", "--json", "1"]
-        ran = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environment(), timeout=60)
+        ran = warm.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environment(), timeout=60)
         os.close(theirs)
         try:
             assert os.read(ours, 1 << 16) == shown

@@ -108,6 +108,13 @@ def test_a_command_without_its_arguments_says_what_it_takes(call: Call, words: s
 RIGHT = [
     (["run", "p.json", "--set", "x"], "'x' is not NAME=VALUE, such as --set seed=7"),
     (["submit", "p.json", "--param", "x"], "'x' is not NAME=VALUE, such as --param seed=7"),
+    (["run", "p.json", "--param", "x"], "'x' is not NAME=VALUE, such as --set seed=7"),
+    (["run", "p.json", "--parm", "x=1"], "did you mean `--param NAME=VALUE`?"),
+    (["validate", "p.json", "--param"], "write --param NAME=VALUE"),
+    (["submit", "p.json", "--set"], "write --set NAME=VALUE"),
+    (["resume", "last", "--param", "x=1"], "did you mean `--set NAME=VALUE`?"),
+    (["submit", "p.json", "--cluster-timezone", "Berlin"], "did you mean `Europe/Berlin`?"),
+    (["gates", "--endpoint", "x", "--kfp-context", "y"], "exclude each other"),
     (["doctor", "p.json", "--param", "=1"], "'=1' is not NAME=VALUE, such as --param seed=7"),
     (["submit", "p.json", "--params-file", "none.yaml"], "cannot take values from none.yaml"),
     (["submit", "p.json", "--wait", "--dry-run"], "no run to wait for"),
@@ -141,6 +148,7 @@ RIGHT = [
     (["runs", "prune", "--cluster"], "`kade2kfp runs prune --help` lists them"),
     (["predict", "x", "--json", "{"], "line 1, column 2"),
     (["predict", "x", "--json", "@none"], "cannot read none"),
+    (["explain", "nothing"], "--list"),
     (["explain", "K999"], "--list"),
     (["schema", "-o", "."], "is a directory"),
     (["rbac", "--namespace", "A B"], "lower-case"),
@@ -191,7 +199,9 @@ def test_hostile_words_are_escaped(tmp_path: Path) -> None:
         ["run", "x", "--engine", "\x1b]0;x\x07"],
         ["logs", "x", "--tail", "\x9b1m"],
         ["viewer", "\x1b[2J"],
-        ["show", "a", "b", "\x1b[2J"],
+        ["show", "a", "b", "\x1b[2J\u202e\x9b1m"],
+        ["--\u202e"],
+        ["\u202e\x9b1m"],
     ):
         ran = kade2kfp(*words, cwd=tmp_path)
         assert ran.returncode == 2

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
-from kade2kfp.api import parse
+from kade2kfp.api import parse, validate
 from kade2kfp.cli.showing import Showing
 from kade2kfp.diagnostics import sarif
 from kade2kfp.diagnostics.model import Diagnostic, Related, Span
@@ -64,6 +64,21 @@ def test_the_command_writes_a_log_that_the_standard_accepts(tmp_path: Path) -> N
         assert unknown["message"]["text"] == "Unknown field `comand`. Did you mean `command`?"
         (related,) = twice["relatedLocations"]
         assert '"train"' in lines[related["physicalLocation"]["region"]["startLine"] - 1]
+
+
+def test_columns_are_of_the_kind_that_the_log_says() -> None:
+    text = '{"name": "👍🏽 数 e\u0301", "tsks": []}'
+    run = sarif_run(as_sarif(validate(parse(text, "a.json")).diagnostics))
+    region = next(
+        result["locations"][0]["physicalLocation"]["region"]
+        for result in run["results"]
+        if "`tsks`" in result["message"]["text"]
+    )
+    # §3.14.17: a viewer counts as the run says.
+    unit = {"utf16CodeUnits": 2, "unicodeCodePoints": 4}[run["columnKind"]]
+    code = text.encode("utf-16-le" if unit == 2 else "utf-32-le")
+    marked = code[(region["startColumn"] - 1) * unit : (region["endColumn"] - 1) * unit]
+    assert marked.decode("utf-16-le" if unit == 2 else "utf-32-le") == '"tsks"'
 
 
 def test_nothing_wrong_is_a_log_without_results(tmp_path: Path) -> None:

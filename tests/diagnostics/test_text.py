@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kade2kfp.diagnostics.escape import terminal, width
-from kade2kfp.diagnostics.model import Diagnostic, Span
+from kade2kfp.diagnostics.model import Diagnostic, Related, Span
 from kade2kfp.diagnostics.text import render
 
 MARK = "{{x}}"
@@ -80,3 +80,14 @@ def test_a_line_of_megabytes_is_no_burden() -> None:
     line = "x" * 4_000_000 + MARK + "\u202e" * 1000
     shown, _ = excerpt(line)
     assert len(shown) < 400
+
+
+def test_what_belongs_to_it_is_told_with_its_place() -> None:
+    related = (Related("the first one", ("tasks", 0, "id"), Span(7, 3, 7, 9)), Related("the file", ()))
+    one = Diagnostic("K200", "m", span=Span(9, 1, 9, 2), file="f", related=related, help="name it otherwise")
+    (text,) = render([one], lambda _: "x")
+    assert text.splitlines()[-3:] == [
+        "  = see: the first one (line 7, column 3)",
+        "  = see: the file",
+        "  = help: name it otherwise",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import warm
 
 from kade2kfp.local.environments import environment
 
@@ -31,6 +34,8 @@ PAGES = tuple(
 )
 COPIED = ("README.md", "Makefile", "docs", "examples", "schemas", "scripts")
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"[|&;<>$`*?~()#\\]")
+"""What of a command line is for the shell."""
 # What is another at each run: sizes, names of runs, times, the Python.
 _VARYING = (
     (re.compile(r"\d[\d,.]* (B|KiB)\b"), "SIZE"),
@@ -124,9 +129,16 @@ def run(command: str, folder: Path, groups: list[int] | None = None) -> tuple[in
     hidden = ("MAKE", "MFLAGS", "PYTEST_", "COLUMNS", "FORCE_COLOR")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"}
-    env |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "KADE2KFP_HOME": str(_home(folder))}
-    with subprocess.Popen(
-        ["sh", "-c", command],
+    env |= {"NO_COLOR": "1", "KADE2KFP_HOME": str(_home(folder))}
+    if command.startswith("kade2kfp ") and not _SHELL.search(
+        command
+    ):  # needs no shell, so its imports can be done before
+        start, words = warm.Popen, [sys.executable, "-m", *shlex.split(command)]
+    else:
+        start, words = subprocess.Popen, ["sh", "-c", command]
+        env |= {"PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+    with start(
+        words,
         cwd=folder,
         env=env,
         stdin=subprocess.DEVNULL,

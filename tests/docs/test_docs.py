@@ -15,7 +15,7 @@ import pytest
 
 from kade2kfp.api import parse, validate
 from kade2kfp.checks.mounts import RESERVED
-from kade2kfp.checks.size import MAX_COMPONENT, MAX_WORKFLOW
+from kade2kfp.checks.size import MAX_COMPONENT, MAX_WORKFLOW, SURE, WARNED
 from kade2kfp.plan.files import MAX_PIPELINE, MAX_TASK
 from kade2kfp.plan.turns import MAX_ITEMS
 from kade2kfp.source.limits import MAX_BYTES, MAX_DEPTH
@@ -126,7 +126,7 @@ def test_limits_are_the_limits_of_the_code():
         f"| the files of a pipeline | {MAX_PIPELINE >> 10} KiB |",
         f"| {MAX_COMPONENT >> 10} KiB | K603 |",
         f"| items of a `forEach` that are in the document | {MAX_ITEMS} | K503 |",
-        f"| {MAX_WORKFLOW // 1024:,} KiB; a warning from the half |",
+        f"| {MAX_WORKFLOW // 1024:,} KiB; a warning from {WARNED * 100:.0f} %, an error from {SURE * 100:.0f} % |",
     ):
         assert shown in text
     assert [path for path in RESERVED if f"`{path}`" not in text] == []

@@ -131,7 +131,38 @@ def test_a_task_that_is_no_object(value: Any) -> None:
     assert [one.id for one in document.tasks] == ["a"]
 
 
-@pytest.mark.parametrize("type_", ["jbo", "Job", "train", "", "loaddata"])
+@pytest.mark.parametrize("type_", ["Job", "jobs", "JOB", "j-o-b"])
+def test_a_type_that_is_nearly_right_is_said_and_its_task_is_read(type_: str) -> None:
+    document, found = read_of(tasks=[JOB | {"id": "odd", "type": type_}, JOB])
+    assert brief(found) == [("K103", ("tasks", 0, "type"))]
+    assert [(one.id, one.type, one.at) for one in document.tasks] == [
+        ("odd", "job", ("tasks", 0)),
+        ("a", "job", ("tasks", 1)),
+    ]
+
+
+@pytest.mark.parametrize("type_", ["jbo", "train", "", None, 5, ["job"]])
+def test_what_all_tasks_have_is_checked_whatever_the_type_is(type_: Any) -> None:
+    odd = {
+        "id": "Odd one",
+        "type": type_,
+        "timeout": "x",
+        "labels": {"a": 5},
+        "image": "i",
+        "inputs": ["of another tool"],
+    }
+    document, found = read_of(tasks=[odd, JOB])
+    assert {(code, at[2:]) for code, at in brief(found)} == {
+        ("K101" if type_ is None else "K103" if isinstance(type_, str) else "K102", ("type",)),
+        ("K104", ("id",)),
+        ("K106", ("timeout",)),
+        ("K102", ("labels", "a")),
+    }
+    assert document.damaged["tasks"] == {"Odd one"}
+    assert read_of(tasks=[{"type": type_, "script": "true"}, JOB])[1][-1].code == "K101"
+
+
+@pytest.mark.parametrize("type_", ["jbo", "train", ""])
 def test_an_unknown_type_is_said_and_its_id_is_known_as_damaged(type_: str) -> None:
     document, found = read_of(tasks=[JOB | {"id": "odd", "type": type_}, JOB])
     assert brief(found) == [("K103", ("tasks", 0, "type"))]

@@ -5,6 +5,7 @@ import pytest
 
 from kade2kfp.rules import find
 from kade2kfp.rules.find import rules_file
+from kade2kfp.rules.read import read_rules
 
 OURS = "[tool.kade2kfp]\nwerror = true\n"
 
@@ -64,6 +65,24 @@ def test_a_pyproject_without_our_table_is_passed_over(tmp_path: Path, text: str,
     outer.write_text("")
     (tmp_path / "team" / "pyproject.toml").write_text(text)
     assert rules_file(inner) == (tmp_path / "team" / "pyproject.toml" if is_ours else outer)
+
+
+@pytest.mark.parametrize("how", ["too long", "far down", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("text", [OURS, "[tool.ruff]\nline-length = 120\n"])
+def test_a_pyproject_that_cannot_be_read_is_not_passed_over_with_our_table_in_it(
+    tmp_path: Path, how: str, text: str
+) -> None:
+    long = "# " + "x" * 2**20 + "\n"
+    whole = {"too long": text + long, "far down": long + text, "utf-16-le": "\ufeff" + text}.get(how, text)
+    path = tmp_path / "pyproject.toml"
+    path.write_text(whole, encoding=how if how.startswith("utf") else "utf-8")
+    if text != OURS:
+        assert rules_file(tmp_path) != path
+        return
+    assert rules_file(tmp_path) == path
+    (found,) = read_rules(path)[2]
+    assert found.code == "K011"
+    assert found.message == ("the file is UTF-16" if how.startswith("utf") else "the file has more than 1 MiB")
 
 
 def test_a_pyproject_that_is_no_file_is_passed_over(tmp_path: Path) -> None:

@@ -217,6 +217,27 @@ def test_ceilings(resources: dict[str, Any], found: list[str]) -> None:
     assert [row.replace("/tasks/0/resources/", "") for row in rows] == found
 
 
+@pytest.mark.parametrize(
+    ("key", "count", "most", "of"),
+    [
+        ("nvidia.com/gpu", 5, "4", ""),
+        ("nvidia.com/gpu", 4, "", ""),
+        ("nvidia.com/mig-1g.5gb", 3, "2", "nvidia.com/mig-*"),
+        ("nvidia.com/mig-1g.5gb", 2, "", ""),
+        ("nvidia.com/gpu.shared", 1, "0", "nvidia.com/*"),
+        ("nvidia.community/gpu", 9, "", ""),
+        ("amd.com/gpu", 9, "", ""),
+    ],
+)
+def test_the_closest_ceiling_holds(key: str, count: int, most: str, of: str) -> None:
+    policy = Policy(most=(("nvidia.com/*", "0"), ("nvidia.com/gpu", "4"), ("nvidia.com/mig-*", "2")))
+    found = [one for one in checked(policy, job(resources={"limits": {key: count}})).diagnostics if one.code == "K253"]
+    says = (
+        f"the limit for `{key}`, {count}, is above the {most} that kade2kfp.toml allows{f' for `{of}`' if of else ''}"
+    )
+    assert [one.message for one in found] == ([says] if most else [])
+
+
 def test_ceilings_of_defaults_and_items() -> None:
     policy = Policy(most=(("cpu", "1"),))
     assert told(policy, job(), defaults={"resources": {"limits": {"cpu": 2}}}) == [
@@ -250,6 +271,7 @@ def test_required_limits(task: dict[str, Any], more: dict[str, Any], found: list
 def test_forbidden_types() -> None:
     assert told(Policy(forbidden_types=("job",)), job("a"), job("b")) == ["K254 /tasks/0/type", "K254 /tasks/1/type"]
     assert told(Policy(forbidden_types=("notebook",)), job()) == []
+    assert told(Policy(forbidden_types=("notebook", "job")), job()) == ["K254 /tasks/0/type"]
 
 
 def test_policies_are_told_together_with_other_mistakes_and_no_choice_hides_them() -> None:

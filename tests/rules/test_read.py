@@ -90,7 +90,20 @@ def test_pyproject_has_them_below_our_table(tmp_path):
     assert said(tmp_path, "[tool.ruff]\n", "pyproject.toml") == ["K011 -  | it has no table [tool.kade2kfp]"]
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "\ufeffwerror = false\r\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "# nothing\n",
+        "ignore = []",
+        "[policy]\n",
+        "[policy.label-values]\n",
+        "[policy.max]\n# memory = '1Gi'\n",
+        "policy.mirror = {}",
+        "\ufeffwerror = false\r\n",
+    ],
+)
 def test_a_file_that_says_nothing_changes_nothing(tmp_path, text):
     rules, _, found = read(tmp_path, text)
     assert (rules, found) == (Rules("kade2kfp.toml"), [])
@@ -105,7 +118,7 @@ def test_a_file_that_says_nothing_changes_nothing(tmp_path, text):
         ("select = ['K2'\n[policy]\n", "K011 2 [ | this is no TOML: unclosed array"),
         (b"a = '\xff'\n", "K011 1 \ufffd | the byte 0xff is not UTF-8"),
         (b"\xef\xbb\xbf# \xc3\xa9\n\xff", "K011 2 \ufffd | the byte 0xff is not UTF-8"),
-        (b"\xff\xfea\0", "K011 1 \ufffd | the byte 0xff is not UTF-8"),
+        (b"\xff\xfea\0", "K011 -  | the file is UTF-16"),
         ("a = '\0'\n", "K011 1 \0 | this is no TOML: "),
         ("a = " + "[" * 5000, "K011 -  | more arrays and tables inside each other than can be read"),
         ("a = " + "9" * 5000, "K011 -  | this is no TOML: exceeds the limit"),
@@ -145,6 +158,11 @@ def test_what_cannot_be_read(tmp_path, text, tells):
         ("policy.pinned = ''", 'K013 1 \'\' | expected "tag" or "digest", found ``'),
         ("policy.pinned = []", 'K013 1 [] | expected "tag" or "digest", found a list'),
         ("policy.registries = ['https://x.y']", "K013 1 'https://x.y' | `https://x.y` is no registry"),
+        ("select = []", "K013 1 [] | `select` is an empty list, which asks for nothing"),
+        ("[policy]\nregistries = []", "K013 2 [] | `registries` is an empty list, which asks for nothing"),
+        ("policy.labels = [ ]", "K013 1 [ ] | `labels` is an empty list"),
+        ("policy.forbidden-types = []", "K013 1 [] | `forbidden-types` is an empty list"),
+        ("policy.required-limits = [\n]", "K013 1  | `required-limits` is an empty list"),
         ("policy.registries = ['team']", "K013 1 'team' | `team` is no registry"),
         ("policy.labels = ['a b']", "K013 1 'a b' | `a b` is not the key of a label"),
         ("policy.label-values = 3", "K013 1 3 | expected a table, found a whole number"),
@@ -164,6 +182,11 @@ def test_what_cannot_be_read(tmp_path, text, tells):
         ("policy.max.cpu = true", "K013 1 true | expected a quantity, found true or false"),
         ("policy.max.cpu = inf", "K013 1 inf | expected a quantity, found a number"),
         ("policy.max.gpu = 1", "K013 1 policy.max.gpu | `gpu` is no resource"),
+        ("policy.max.'*' = 1", "K013 1 policy.max.'*' | `*` is no resource"),
+        ("policy.max.'nvidia.*' = 1", "K013 1 policy.max.'nvidia.*' | `nvidia.*` is no resource"),
+        ("policy.max.'*/gpu' = 1", "K013 1 policy.max.'*/gpu' | `*/gpu` is no resource"),
+        ("policy.max.'a b/*' = 1", "K013 1 policy.max.'a b/*' | `a b/*` is no resource"),
+        ("policy.required-limits = ['nvidia.com/*']", "K013 1 'nvidia.com/*' | `nvidia.com/*` is no resource"),
         ("policy.mirror = ['x.y']", "K013 1 ['x.y'] | expected a table, found a list"),
         ("policy.mirror.'x.y' = 3", "K013 1 3 | expected a registry, found a whole number"),
         ("policy.mirror.docker = 'x.y'", "K013 1 policy.mirror.docker | `docker` is no registry"),

@@ -50,6 +50,11 @@ def test_what_the_manual_shows_is_right(text):
         "policy.required-limits = ['gpu']",
         "policy.max.cpu = true",
         "policy.max.gpu = 1",
+        "select = []",
+        "policy.registries = []",
+        "policy.labels = []",
+        "policy.forbidden-types = []",
+        "policy.required-limits = []",
         "policy.mirror.'docker.io' = ''",
     ],
 )

@@ -60,6 +60,39 @@ def test_what_is_no_file(tmp_path: Path, name: str, word: str) -> None:
     assert word in one.message
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("train", "train.json"),
+        ("circle", "circle/pipeline.json"),
+        ("circle/", "circle/pipeline.json"),
+        ("circle.json", "circle/pipeline.json"),
+        ("trian.json", "train.json"),
+        ("trian", "train.json"),
+        ("circle/pipline.json", "circle/pipeline.json"),
+        ("both", "both.json"),
+    ],
+)
+def test_what_lies_beside_it_is_suggested(
+    tmp_path: Path, name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "circle").mkdir()
+    for one in ("train.json", "circle/pipeline.json", "both.json"):
+        (tmp_path / one).write_text("{}")
+    for start in (f"{tmp_path}/", ""):
+        monkeypatch.chdir(tmp_path)
+        one = only(f"{start}{name}")
+        assert (one.code, one.help) == ("K001", f"did you mean `{start}{meant}`?")
+
+
+@pytest.mark.parametrize("name", ["nothing-like-it", "empty", "gone/train", "train.yaml", "list.json", ".json"])
+def test_nothing_is_suggested_where_nothing_is_alike(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.json.json").mkdir()
+    (tmp_path / "data.json").write_text("{}")
+    assert "did you mean" not in only(tmp_path / name).help
+
+
 def test_a_pipe_and_a_socket_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)  # a socket's path is short

@@ -17,8 +17,12 @@ from kade2kfp.diagnostics.cannot import CannotDoError
 
 def kubernetes_of(target: Target) -> Cluster:
     """The Kubernetes that a KFP's runs are in, in their namespace. Nothing is sent. Raises CannotDoError."""
-    own = target.forward.namespace if target.forward is not None else DEFAULT_NAMESPACE
-    return connect(target.kube_context, target.namespace or own)
+    return connect(target.kube_context, namespace_of(target))
+
+
+def namespace_of(target: Target) -> str:
+    """The namespace of a KFP's runs: the one that was named, else KFP's own."""
+    return target.namespace or (target.forward.namespace if target.forward is not None else DEFAULT_NAMESPACE)
 
 
 @contextmanager

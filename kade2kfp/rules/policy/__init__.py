@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from kade2kfp.diagnostics.model import Diagnostic
 from kade2kfp.plan.analysis import Analysis
@@ -31,9 +31,3 @@ PLAN_CHECKS: tuple[Callable[[Plan, Analysis, Rules], Iterable[Diagnostic]], ...]
     planned_pinned,
     planned_registries,
 )
-
-
-def without_doubles(found: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics without K206 where K251 says of the same image that it is not pinned."""
-    told = {one.pointer for one in found if one.code == "K251"}
-    return [one for one in found if one.code != "K206" or one.pointer not in told]

@@ -38,11 +38,10 @@ def planned_ceilings(plan: Plan, analysis: Analysis, rules: Rules) -> Iterator[D
 
 def _amounts(analysis: Analysis, rules: Rules, said: Said | None) -> Iterator[tuple[Pointer, str, str, Text]]:
     """The amounts that have a ceiling, and of which nothing is in doubt: where, which field, which resource, what."""
-    most = dict(rules.policy.most)
     for field in _FIELDS if said is not None else ():
         for key, raw in (getattr(said, field) or {}).items():
             at = said.place(field, key) if said else ()
-            if key in most and ("{{" not in raw or at in analysis.resolution.settled):
+            if _ceiling(key, rules) and ("{{" not in raw or at in analysis.resolution.settled):
                 yield at, field, key, analysis.resolution.text(at, raw)
 
 
@@ -55,12 +54,14 @@ def _planned(resources: Resources, field: str, key: str) -> Text:
 
 
 def _judged(at: Pointer, field: str, key: str, text: Text, rules: Rules) -> Iterator[Diagnostic]:
-    most = dict(rules.policy.most)[key]
+    named = _ceiling(key, rules)
+    most = dict(rules.policy.most)[named]
     ceiling = quantity_value(most) or Fraction(0)
+    for_ = f" for `{named}`" if named != key else ""
     noun = "request" if field == "requests" else "limit"
     if any_source(text):
         if len(text) == 1:  # K313 tells of a reference that is a part
-            message = f"the {noun} for `{key}` is known to a run only, and {rules.who} allows {most} at most"
+            message = f"the {noun} for `{key}` is known to a run only, and {rules.who} allows {most} at most{for_}"
             help_ = (
                 "write the amount out, or have it as an item of `forEach`: what a run is given cannot be checked before"
             )
@@ -68,6 +69,13 @@ def _judged(at: Pointer, field: str, key: str, text: Text, rules: Rules) -> Iter
         return
     amount = quantity_value(literal(text) or "")
     if amount is not None and amount > ceiling:
-        message = f"the {noun} for `{key}`, {literal(text)}, is above the {most} that {rules.who} allows"
+        message = f"the {noun} for `{key}`, {literal(text)}, is above the {most} that {rules.who} allows{for_}"
         help_ = f"leave it out: {rules.who} allows none" if ceiling == 0 else f"ask for {most} at most"
         yield Diagnostic("K253", message, at, help_)
+
+
+def _ceiling(key: str, rules: Rules) -> str:
+    """The entry of `max` that holds for a resource: its own, else the longest that ends in a `*` and fits; empty where none does."""
+    named = [one for one, _ in rules.policy.most]
+    fits = [one for one in named if one == key or (one.endswith("*") and key.startswith(one[:-1]))]
+    return max(fits, key=lambda one: (one == key, len(one)), default="")

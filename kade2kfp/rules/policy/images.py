@@ -71,11 +71,11 @@ def said(analysis: Analysis, rules: Rules) -> Iterator[Image]:
 def planned(plan: Plan, analysis: Analysis, rules: Rules) -> Iterator[Image]:
     """The images that `said` does not give: those of items, and the toolbox's where the document does not name it."""
     for node in plan.nodes:
-        for step in (node, *((node.service.server,) if node.service else ())) if isinstance(node, Step) else ():
-            setting = analysis.settings[step.task].fields.get("image") if step.task in analysis.sweeps.turns else None
+        if isinstance(node, Step) and node.task in analysis.sweeps.turns:
+            setting = analysis.settings[node.task].fields.get("image")
             varies = setting and of_item(analysis.resolution.text(setting.at, setting.value))
-            if setting and varies and step.image != (plan.toolbox_image,):
-                yield from _image(setting.at, step.image, rules.policy)
+            if setting and varies and node.image != (plan.toolbox_image,):
+                yield from _image(setting.at, node.image, rules.policy)
     defaults = analysis.document.defaults
     if not defaults.toolbox_image and _has_added(plan):
         text: Text = (plan.toolbox_image,)
