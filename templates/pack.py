@@ -40,7 +40,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
-from os.path import basename, dirname, exists, isdir, isfile, islink, join, realpath
+from os.path import basename, dirname, exists, isdir, isfile, join, realpath
 from typing import Any
 
 VERSION = re.compile(r"\d{8}-\d{6}-\w+")
@@ -310,8 +310,15 @@ def clean(into: str, version: str, keep: int) -> None:
 
 def needed(into: str) -> set[str]:
     """The environments that versions link to, also those that are in the making."""
-    links = (join(into, name, "environment") for name in os.listdir(into))
-    return {basename(os.readlink(link)) for link in links if islink(link)}
+    found = set()
+    for name in os.listdir(into):
+        try:
+            found.add(basename(os.readlink(join(into, name, "environment"))))
+        except OSError:  # it has none
+            if name.startswith(MAKING) and not exists(join(into, name)):
+                # It has become a version meanwhile, which may not be among the names.
+                return needed(into)
+    return found
 
 
 def make(options: argparse.Namespace, version: str, work: str, making: str) -> None:

@@ -27,7 +27,7 @@ def size(plan: Plan, analysis: Analysis) -> Iterator[Diagnostic]:
         if one.driver > MAX_COMPONENT and one.step.task not in told:
             told.add(one.step.task)
             yield _too_large(tasks[one.step.task], one.step, one.component, one.arriving)
-    if found.total > MAX_WORKFLOW * WARNED:
+    if found.total > MAX_WORKFLOW * WARNED and not told:
         largest = ", ".join(f"`{id_}` {bytes_ // 1024} KiB" for id_, bytes_ in found.largest[:3])
         code = "K604" if found.total > MAX_WORKFLOW * SURE else "K605"
         message = f"a run would come to about {found.total // 1024:,} KiB, with the state of its steps; Argo holds {MAX_WORKFLOW // 1024:,} KiB"

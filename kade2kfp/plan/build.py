@@ -127,7 +127,7 @@ def _parameter(analysis: Analysis, parameter: Parameter) -> steps.PlanParameter:
 
 
 def _limit(value: Json) -> str:
-    return number_text(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    return number_text(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _claim(analysis: Analysis, volume: Volume, nodes: Iterable[steps.Node]) -> steps.Claim:

@@ -113,12 +113,12 @@ def test_a_task_without_an_image_has_no_pod() -> None:
     assert codes(document) == {"K204"}
 
 
-def test_a_pull_secret_that_is_named_twice_is_one_that_kubernetes_warns_of(judge: Judge) -> None:
+def test_a_pull_secret_that_is_named_twice_reaches_kubernetes_once(judge: Judge) -> None:
     document = job(imagePullSecrets=["registry", {"name": "registry"}])
     assert codes(document) == {"K200"}
     found = verdict(judge, unchecked(document))
     assert not found.refused
-    assert any('imagePullSecrets[1].name: duplicate name "registry"' in one for one in found.warnings)
+    assert not any("duplicate name" in one for one in found.warnings)
 
 
 def test_a_number_beyond_64_bits_chooses_no_node_and_kubernetes_takes_it(judge: Judge) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,26 @@ def test_two_at_once_make_one(shop: Packer) -> None:
     assert (one.returncode, two.returncode) == (0, 0), texts
     assert sum("installs bentoml" in text for text in texts) == 1
     assert (shop.into / VERSION / "environment").resolve() == (shop.into / NEXT / "environment").resolve()
+
+
+def test_what_becomes_a_version_while_others_clean_up_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = runpy.run_path(str(Path(__file__).parents[2] / "templates/pack.py"))
+    making = tmp_path / f".making-{VERSION}"
+    making.mkdir()
+    (making / "environment").symlink_to("../environments/key")
+    (tmp_path / "file").touch()
+    listed = os.listdir
+
+    def listing(folder: str) -> list[str]:
+        names = listed(folder)
+        if making.exists():
+            making.rename(tmp_path / VERSION)
+        return names
+
+    monkeypatch.setattr(os, "listdir", listing)
+    assert pack["needed"](str(tmp_path)) == {"key"}
 
 
 def test_packages_of_an_image_that_is_an_environment_itself(shop: Packer, tmp_path: Path) -> None:
